@@ -1,0 +1,58 @@
+//! Why a command was refused. A refusal changes nothing.
+
+use crate::money::{Amount, Currency};
+
+/// Why `decide` refused. `Display` is fit for the caller: it never names a reserve or a maximum.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The amount is below the least next bid.
+    #[error("the bid is below the minimum of {minimum}")]
+    BidTooLow {
+        /// The least next bid.
+        minimum: Amount,
+    },
+    /// The amount or the maximum is above what this auction takes.
+    #[error("the bid is above this auction's ceiling of {ceiling}")]
+    BidAboveCeiling {
+        /// The most anybody may bid.
+        ceiling: Amount,
+    },
+    /// The bid named another currency.
+    #[error("this auction is held in {currency}")]
+    WrongCurrency {
+        /// The auction's.
+        currency: Currency,
+    },
+    /// Sellers may not bid on their own lots.
+    #[error("the seller cannot bid on their own auction")]
+    SellerCannotBid,
+    /// Scheduled or paused.
+    #[error("the auction is not live")]
+    NotLive,
+    /// Its clock has run out, though nobody has closed it yet; a later extension would disprove it.
+    #[error("the auction's time is up")]
+    TimeUp,
+    /// It is over.
+    #[error("the auction is closed")]
+    Closed,
+    /// A close for time that came before the end.
+    #[error("the auction has not ended yet")]
+    NotEnded,
+}
+
+impl Refusal {
+    /// Whether an older state of the same epoch proves it as well as a fresh one: the price only
+    /// rises, closed stays closed, the terms and the seller never change. A paused auction may have
+    /// been resumed and an end may have been moved since, so those need a fresh state.
+    #[must_use]
+    pub const fn proved_by_old_state(&self) -> bool {
+        match self {
+            Self::BidTooLow { .. }
+            | Self::BidAboveCeiling { .. }
+            | Self::WrongCurrency { .. }
+            | Self::SellerCannotBid
+            | Self::Closed => true,
+            Self::NotLive | Self::TimeUp | Self::NotEnded => false,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Every bound the rules and the wire share, named with its unit and the reason for the number.
+
+/// Largest amount, in minor units: 2^53 − 1, the largest integer that every JSON reader keeps exact.
+pub const AMOUNT_MAX: u64 = 9_007_199_254_740_991;
+
+/// Region code length in bytes; long enough for `apse2`-like codes, short enough for an id.
+pub const REGION_CODE_LEN_MIN: usize = 2;
+/// See [`REGION_CODE_LEN_MIN`].
+pub const REGION_CODE_LEN_MAX: usize = 8;
+
+/// User id length in bytes. A Cognito `sub` has 36; the rest is room for federated pools.
+pub const USER_ID_LEN_MAX: usize = 64;
+
+/// Idempotency key length in bytes: a UUID has 36, a ULID 26; 128 leaves room for prefixes.
+pub const IDEMPOTENCY_KEY_LEN_MAX: usize = 128;
+
+/// Increment bands in one auction. Printed catalogues use about ten.
+pub const INCREMENT_BANDS_MAX: usize = 32;
+
+/// Title length in characters; fits one line of a listing.
+pub const TITLE_CHARS_MAX: usize = 200;
+/// Description length in characters; a condition report fits.
+pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
+/// Category and condition length in characters.
+pub const LABEL_CHARS_MAX: usize = 64;
+/// Images on one auction.
+pub const IMAGE_URLS_MAX: usize = 20;
+/// Length of one image URL in characters; the common browser limit is about this.
+pub const URL_CHARS_MAX: usize = 2_048;
+
+/// Shortest auction in seconds; shorter cannot be bid on by a person.
+pub const DURATION_S_MIN: u64 = 5;
+/// Longest auction in seconds: 30 days.
+pub const DURATION_S_MAX: u64 = 2_592_000;
+
+/// Soft-close window and extension in seconds: at most an hour each.
+pub const SOFT_CLOSE_S_MAX: u64 = 3_600;
+/// Most soft-close extensions an auction may allow.
+pub const EXTENSIONS_MAX: u64 = 1_000;
+/// Longest in-flight grace in milliseconds. Longer would make the visible end a fiction.
+pub const GRACE_MS_MAX: u64 = 5_000;
+
+/// Best distinct bidders kept in the live state for display.
+pub const TOP_BIDS_MAX: usize = 5;
+
+/// Body of a bid in bytes; a valid one with both amounts and a currency is under 120.
+pub const BID_BODY_BYTES_MAX: usize = 4_096;
+/// Body of an auction in bytes: the largest valid one, escaped, with room to spare.
+pub const AUCTION_BODY_BYTES_MAX: usize = 131_072;
+
+/// Items on a page when the caller does not say.
+pub const PAGE_ITEMS_DEFAULT: u32 = 50;
+/// Most items on a page; keeps the largest page under 100 KB.
+pub const PAGE_ITEMS_MAX: u32 = 100;
+/// Length of a cursor in bytes; ours stay under 400.
+pub const CURSOR_LEN_MAX: usize = 1_024;

@@ -1,0 +1,111 @@
+//! Points in time, in milliseconds, and their text form.
+//!
+//! Nothing here reads a clock: every [`Timestamp`] comes from the caller.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+///
+/// As JSON it is RFC 3339 in UTC with three decimals, such as `2026-11-23T05:17:00.000Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+/// 9999-12-31T23:59:59.999Z, the last instant RFC 3339 can write.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+const TEXT: &[BorrowedFormatItem<'static>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+impl Timestamp {
+    /// The instant `ms` milliseconds after the Unix epoch, clamped to what RFC 3339 can write.
+    #[must_use]
+    pub const fn from_ms(ms: i64) -> Self {
+        Self(if ms < 0 {
+            0
+        } else if ms > LAST_MS {
+            LAST_MS
+        } else {
+            ms
+        })
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_ms(self) -> i64 {
+        self.0
+    }
+
+    /// This instant moved later by `ms` milliseconds, stopping at the end of the year 9999.
+    #[must_use]
+    pub const fn plus_ms(self, ms: u64) -> Self {
+        if ms > LAST_MS as u64 {
+            return Self(LAST_MS);
+        }
+        #[allow(clippy::cast_possible_wrap, reason = "bounded by LAST_MS on the line above")]
+        Self::from_ms(self.0.saturating_add(ms as i64))
+    }
+
+    /// Milliseconds from `self` until `later`; 0 when `later` is not later.
+    #[must_use]
+    pub const fn ms_until(self, later: Self) -> u64 {
+        if later.0 > self.0 { later.0.abs_diff(self.0) } else { 0 }
+    }
+
+    /// Reads RFC 3339 with any offset. `None` when the text is something else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let parsed = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let ms = i64::try_from(parsed.unix_timestamp_nanos() / 1_000_000).ok()?;
+        (0..=LAST_MS).contains(&ms).then_some(Self(ms))
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .ok()
+            .and_then(|at| at.format(TEXT).ok())
+            .ok_or(std::fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("not an RFC 3339 time"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_milliseconds_and_round_trips() {
+        let at = Timestamp::from_ms(1_795_411_020_007);
+        assert_eq!(at.to_string(), "2026-11-23T05:17:00.007Z");
+        assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
+        assert_eq!(Timestamp::parse("2026-11-23T07:17:00.007+02:00"), Some(at));
+    }
+
+    #[test]
+    fn arithmetic_never_wraps() {
+        let at = Timestamp::from_ms(5);
+        assert_eq!(at.plus_ms(u64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(at.ms_until(Timestamp::from_ms(4)), 0);
+        assert_eq!(at.ms_until(Timestamp::from_ms(9)), 4);
+        assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+}

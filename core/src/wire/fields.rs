@@ -1,0 +1,216 @@
+//! Taking typed fields out of a JSON object, collecting every fault instead of stopping at the
+//! first, and refusing what nobody took.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::body::{InvalidBody, read_object};
+use crate::money::{Amount, Currency};
+use crate::time::Timestamp;
+
+/// One field at fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// Its name, with a path where it is nested, such as `increments[1].step`.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl FieldError {
+    /// A fault of `field`.
+    #[must_use]
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
+    }
+}
+
+/// The fields of a request that have not been taken yet, and the faults found so far.
+pub struct Fields {
+    members: Map<String, Value>,
+    prefix: String,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    /// Reads the body as one JSON object.
+    pub fn read(body: &[u8]) -> Result<Self, InvalidBody> {
+        Ok(Self { members: read_object(body)?, prefix: String::new(), errors: Vec::new() })
+    }
+
+    /// Ends the reading: refuses fields nobody took, then gives `value` if nothing was wrong.
+    pub fn finish<T>(mut self, value: Option<T>) -> Result<T, InvalidBody> {
+        self.refuse_unknown();
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            _ => Err(InvalidBody::Fields(self.errors)),
+        }
+    }
+
+    /// Notes a fault that only shows between fields.
+    pub fn fault(&mut self, field: &str, reason: impl Into<String>) {
+        self.errors.push(FieldError::new(format!("{}{field}", self.prefix), reason));
+    }
+
+    /// A field that must be there; its absence is a fault.
+    pub fn required<T>(
+        &mut self,
+        name: &str,
+        take: impl FnOnce(&mut Self, &str) -> Option<T>,
+    ) -> Option<T> {
+        if self.members.get(name).is_none_or(Value::is_null) {
+            self.members.remove(name);
+            self.fault(name, "is required");
+            return None;
+        }
+        take(self, name)
+    }
+
+    /// An amount of at least 1 in minor units; a whole number, never a string or a float.
+    pub fn amount(&mut self, name: &str) -> Option<Amount> {
+        let amount = self.integer(name, 1, crate::limits::AMOUNT_MAX)?;
+        Amount::new(amount)
+    }
+
+    /// A whole number from `least` to `most`.
+    pub fn integer(&mut self, name: &str, least: u64, most: u64) -> Option<u64> {
+        let value = self.take(name)?;
+        let whole = value.as_u64().filter(|number| (least..=most).contains(number));
+        if whole.is_none() {
+            self.fault(name, format!("must be a whole number from {least} to {most}"));
+        }
+        whole
+    }
+
+    /// A text of 1 to `most` characters, without control characters other than line breaks.
+    pub fn text(&mut self, name: &str, most: usize) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) if is_text(&text, most) => Some(text),
+            _ => {
+                self.fault(name, format!("must be a text of 1 to {most} printable characters"));
+                None
+            }
+        }
+    }
+
+    /// True or false.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        let value = self.take(name)?;
+        if value.as_bool().is_none() {
+            self.fault(name, "must be true or false");
+        }
+        value.as_bool()
+    }
+
+    /// A currency code.
+    pub fn currency(&mut self, name: &str) -> Option<Currency> {
+        let value = self.take(name)?;
+        let currency = value.as_str().and_then(Currency::parse);
+        if currency.is_none() {
+            self.fault(name, "must be a three-letter currency code in capitals");
+        }
+        currency
+    }
+
+    /// A time in RFC 3339.
+    pub fn timestamp(&mut self, name: &str) -> Option<Timestamp> {
+        let value = self.take(name)?;
+        let at = value.as_str().and_then(Timestamp::parse);
+        if at.is_none() {
+            self.fault(name, "must be an RFC 3339 time");
+        }
+        at
+    }
+
+    /// A list of at most `most` texts, each checked by `valid`.
+    pub fn texts(
+        &mut self,
+        name: &str,
+        most: usize,
+        reason: &str,
+        valid: impl Fn(&str) -> bool,
+    ) -> Option<Vec<String>> {
+        let Value::Array(items) = self.take(name)? else {
+            self.fault(name, "must be a list");
+            return None;
+        };
+        if items.len() > most {
+            self.fault(name, format!("must have at most {most} items"));
+            return None;
+        }
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match item.as_str().filter(|text| valid(text)) {
+                Some(text) => texts.push(text.to_owned()),
+                None => self.fault(&format!("{name}[{index}]"), reason),
+            }
+        }
+        Some(texts)
+    }
+
+    /// A nested object, read by `read`.
+    pub fn object<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(name)?;
+        self.nested(name, value, read)
+    }
+
+    /// A list of at most `most` objects, each read by `read`.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        most: usize,
+        mut read: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(items) = self.take(name)? else {
+            self.fault(name, "must be a list");
+            return None;
+        };
+        if items.len() > most {
+            self.fault(name, format!("must have at most {most} items"));
+            return None;
+        }
+        let read_one = |(index, item)| self.nested(&format!("{name}[{index}]"), item, &mut read);
+        items.into_iter().enumerate().map(read_one).collect()
+    }
+
+    fn nested<T>(
+        &mut self,
+        name: &str,
+        value: Value,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let Value::Object(members) = value else {
+            self.fault(name, "must be an object");
+            return None;
+        };
+        let prefix = format!("{}{name}.", self.prefix);
+        let mut inner = Self { members, prefix, errors: Vec::new() };
+        let result = read(&mut inner);
+        inner.refuse_unknown();
+        self.errors.append(&mut inner.errors);
+        result
+    }
+
+    /// Removes a field; a null counts as absent.
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.members.remove(name).filter(|value| !value.is_null())
+    }
+
+    fn refuse_unknown(&mut self) {
+        let prefix = &self.prefix;
+        self.errors.extend(
+            self.members
+                .keys()
+                .map(|name| FieldError::new(format!("{prefix}{name}"), "is not a known field")),
+        );
+    }
+}
+
+fn is_text(text: &str, most: usize) -> bool {
+    let printable = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    !text.trim().is_empty() && text.chars().count() <= most && text.chars().all(printable)
+}

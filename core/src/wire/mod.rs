@@ -1,0 +1,22 @@
+//! What travels between the client, the edge and the workers, and how it is validated.
+//!
+//! Both tiers use these types, so neither can disagree with the other about a shape or a limit.
+
+mod assertion;
+mod auction;
+mod bid;
+mod body;
+mod fields;
+mod problem;
+mod views;
+
+pub use assertion::{ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, body_digest};
+pub use auction::{AuctionView, CreateAuction, Status};
+pub use bid::{BidReceipt, BidRequest, Level};
+pub use body::{InvalidBody, read_object};
+pub use fields::{FieldError, Fields};
+pub use problem::{Code, PROBLEM_CONTENT_TYPE, Problem};
+pub use views::{BidItem, OwnBidItem, Page, StateView, TopBidView};
+
+#[cfg(test)]
+mod tests;

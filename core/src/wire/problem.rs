@@ -1,0 +1,168 @@
+//! Refusals and failures as RFC 9457 problem details, with a stable `code`.
+
+use serde::{Deserialize, Serialize};
+
+use super::fields::FieldError;
+use crate::auction::Refusal;
+use crate::money::Amount;
+
+/// The media type of every problem.
+pub const PROBLEM_CONTENT_TYPE: &str = "application/problem+json";
+
+/// The stable codes. Clients branch on these, never on the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// No token, or one that does not hold.
+    Unauthenticated,
+    /// Signed in, but not allowed.
+    Forbidden,
+    /// A bid on one's own auction.
+    SellerCannotBid,
+    /// No such thing, or not the caller's to see.
+    NotFound,
+    /// The path exists, but not with this method.
+    MethodNotAllowed,
+    /// Scheduled or paused.
+    AuctionNotLive,
+    /// Over.
+    AuctionClosed,
+    /// Below the least next bid, which `minimum` gives.
+    BidTooLow,
+    /// The key was used with another body.
+    IdempotencyConflict,
+    /// Longer than the limit of its kind.
+    PayloadTooLarge,
+    /// Not `application/json`.
+    UnsupportedMediaType,
+    /// Not JSON at all.
+    MalformedRequest,
+    /// JSON, but not a valid request; `errors` says where.
+    InvalidRequest,
+    /// Above the most this auction takes.
+    BidAboveCeiling,
+    /// Too many requests.
+    RateLimited,
+    /// Our fault; the caller cannot mend it.
+    Internal,
+    /// Try again after `Retry-After`.
+    Unavailable,
+}
+
+impl Code {
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::MalformedRequest => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden | Self::SellerCannotBid => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::AuctionNotLive
+            | Self::AuctionClosed
+            | Self::BidTooLow
+            | Self::IdempotencyConflict => 409,
+            Self::PayloadTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::InvalidRequest | Self::BidAboveCeiling => 422,
+            Self::RateLimited => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::MalformedRequest => "The body is not valid JSON",
+            Self::Unauthenticated => "Sign in first",
+            Self::Forbidden => "Not allowed",
+            Self::SellerCannotBid => "Sellers cannot bid on their own auctions",
+            Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::AuctionNotLive => "The auction is not live",
+            Self::AuctionClosed => "The auction is closed",
+            Self::BidTooLow => "The bid is too low",
+            Self::IdempotencyConflict => "The idempotency key was used for another request",
+            Self::PayloadTooLarge => "The body is too large",
+            Self::UnsupportedMediaType => "The body must be application/json",
+            Self::InvalidRequest => "The request is invalid",
+            Self::BidAboveCeiling => "The bid is above the ceiling",
+            Self::RateLimited => "Too many requests",
+            Self::Internal => "Something went wrong on our side",
+            Self::Unavailable => "Try again in a moment",
+        }
+    }
+
+    fn as_str(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(code)) => code,
+            _ => "internal".to_owned(),
+        }
+    }
+}
+
+/// One problem, as sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `urn:gavel:problem:<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same sentence for every problem of this code.
+    pub title: String,
+    /// The HTTP status, repeated.
+    pub status: u16,
+    /// The stable code.
+    pub code: Code,
+    /// What went wrong this time; fit for the caller.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+    /// The fields at fault, for `invalid-request`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub errors: Vec<FieldError>,
+    /// The least next bid, for `bid-too-low`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub minimum: Option<Amount>,
+}
+
+impl Problem {
+    /// A problem of this code, with what went wrong this time.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:gavel:problem:{}", code.as_str()),
+            title: code.title().to_owned(),
+            status: code.status(),
+            code,
+            detail: Some(detail.into()),
+            errors: Vec::new(),
+            minimum: None,
+        }
+    }
+
+    /// An `invalid-request` problem that names the fields at fault.
+    #[must_use]
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let fields: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
+        let detail = format!("check {}", fields.join(", "));
+        Self { errors, ..Self::new(Code::InvalidRequest, detail) }
+    }
+}
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::BidTooLow { minimum } => {
+                Self { minimum: Some(*minimum), ..Self::new(Code::BidTooLow, detail) }
+            }
+            Refusal::BidAboveCeiling { .. } => Self::new(Code::BidAboveCeiling, detail),
+            Refusal::WrongCurrency { .. } => {
+                Self::invalid(vec![FieldError::new("currency", detail)])
+            }
+            Refusal::SellerCannotBid => Self::new(Code::SellerCannotBid, detail),
+            Refusal::NotLive | Refusal::NotEnded => Self::new(Code::AuctionNotLive, detail),
+            Refusal::TimeUp | Refusal::Closed => Self::new(Code::AuctionClosed, detail),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What readers are shown: live state, bid history, own bids, pages. Never a reserve, never the
+//! maximum of somebody else.
+
+use serde::{Deserialize, Serialize};
+
+use super::auction::Status;
+use crate::auction::{Auction, BidStatus, Outcome, Phase};
+use crate::ids::{AuctionId, BidId};
+use crate::money::Amount;
+use crate::time::Timestamp;
+
+/// The live state of an auction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateView {
+    /// Which auction.
+    pub auction_id: AuctionId,
+    /// Where it is in its life.
+    pub status: Status,
+    /// The visible price; null while nobody leads.
+    pub price: Option<Amount>,
+    /// The leader's public name.
+    pub leader: Option<String>,
+    /// The least next bid.
+    pub minimum_next: Amount,
+    /// The end, while live.
+    pub ends_at: Option<Timestamp>,
+    /// The server's clock, for countdowns.
+    pub server_time: Timestamp,
+    /// The number of the latest accepted bid.
+    pub seq: u64,
+    /// How many bids were accepted.
+    pub bid_count: u64,
+    /// How often the end was moved.
+    pub extensions: u32,
+    /// Whether the lot would be sold at this price.
+    pub reserve_met: bool,
+    /// The best distinct bidders, best first.
+    pub top_bids: Vec<TopBidView>,
+    /// How many watch. Null where this deployment does not count them.
+    pub watchers: Option<u64>,
+    /// `sold`, `unsold` or `cancelled`, once closed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outcome: Option<String>,
+}
+
+/// One of the best distinct bidders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopBidView {
+    /// Their public name.
+    pub bidder: String,
+    /// Their best visible amount.
+    pub amount: Amount,
+}
+
+impl StateView {
+    /// `state` as anybody may see it at `server_time`.
+    #[must_use]
+    pub fn of(state: &Auction, server_time: Timestamp) -> Self {
+        let name = |user| state.id.public_name(user);
+        Self {
+            auction_id: state.id.clone(),
+            status: status(&state.phase),
+            price: state.price,
+            leader: state.lead.as_ref().map(|lead| name(&lead.bidder)),
+            minimum_next: state.minimum_next(),
+            ends_at: state.ends_at(),
+            server_time,
+            seq: state.seq,
+            bid_count: state.seq,
+            extensions: state.extensions,
+            reserve_met: state.reserve_met(),
+            top_bids: state
+                .top_bids
+                .iter()
+                .map(|top| TopBidView { bidder: name(&top.bidder), amount: top.amount })
+                .collect(),
+            watchers: None,
+            outcome: match &state.phase {
+                Phase::Closed { outcome, .. } => Some(outcome.as_str().to_owned()),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl Outcome {
+    /// Its name on the wire and in the catalogue.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Sold { .. } => "sold",
+            Self::Unsold => "unsold",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl From<&Phase> for Status {
+    fn from(phase: &Phase) -> Self {
+        status(phase)
+    }
+}
+
+const fn status(phase: &Phase) -> Status {
+    match phase {
+        Phase::Scheduled => Status::Scheduled,
+        Phase::Live { .. } => Status::Live,
+        Phase::Paused { .. } => Status::Paused,
+        Phase::Closed { .. } => Status::Closed,
+    }
+}
+
+/// One accepted bid in the history of an auction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are those of the receipt")]
+pub struct BidItem {
+    pub seq: u64,
+    pub bid_id: BidId,
+    /// The bidder's public name.
+    pub bidder: String,
+    pub amount: Amount,
+    pub price: Amount,
+    pub status: BidStatus,
+    pub placed_at: Timestamp,
+}
+
+/// One of the caller's own bids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnBidItem {
+    /// Where.
+    pub auction_id: AuctionId,
+    /// The maximum they gave; theirs, so theirs to see.
+    pub max: Amount,
+    /// The rest.
+    #[serde(flatten)]
+    pub bid: BidItem,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The items, in the list's order.
+    pub items: Vec<T>,
+    /// Where the next page begins; null at the end. Opaque.
+    pub next_cursor: Option<String>,
+}

@@ -1,0 +1,13 @@
+//! The regional worker tier, a folder per capability. The folder listing is the architecture.
+//!
+//! Each capability exposes a small API in its `mod.rs`; no SDK type (aws, redis, sqlx) crosses it.
+
+pub mod api;
+pub mod catalog;
+pub mod config;
+pub mod history;
+pub mod ledger;
+pub mod limits;
+pub mod relay;
+pub mod telemetry;
+pub mod timer;
