@@ -1,0 +1,41 @@
+//! The `gavel-host` binary: parse, set up the log, run, map the outcome to an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use gavel_host::cli::{Cli, Command, LogFormat};
+use gavel_host::up::up;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let Command::Up(args) = Cli::parse().command;
+    init_log(args.log_format);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("gavel-host: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(up(args));
+    // Whatever is still running after the drain has had its time.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = error.exit_code();
+            let causes = anyhow::Error::from(error);
+            eprintln!("gavel-host: {causes:#}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn init_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

@@ -1,0 +1,332 @@
+//! Walks the parsed TOML table by table, building the model and noting every problem.
+//!
+//! It keeps going after a problem so that all of them are reported at once; the model it builds is
+//! only handed out when there was none. Whether names refer to something is checked at the end.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Component, Located, Manifest, Problem, Trigger, Variable};
+use crate::routes;
+
+type Value<'i> = Spanned<DeValue<'i>>;
+
+/// Parses the text of a manifest.
+///
+/// # Errors
+/// Every problem found, in the order of the lines.
+pub fn parse(text: &str) -> Result<Manifest, Vec<Problem>> {
+    let mut reader = Reader { text, problems: Vec::new() };
+    let manifest = match DeTable::parse(text) {
+        Ok(root) => reader.manifest(root.into_inner()),
+        Err(error) => {
+            let line = error.span().map_or(1, |span| reader.line_at(span.start));
+            return Err(vec![Problem::new(line, error.message())]);
+        }
+    };
+    reader.check_references(&manifest);
+    reader.problems.sort_by_key(|problem| problem.line);
+    if reader.problems.is_empty() { Ok(manifest) } else { Err(reader.problems) }
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    problems: Vec<Problem>,
+}
+
+impl<'t> Reader<'t> {
+    fn manifest(&mut self, root: DeTable<'_>) -> Manifest {
+        let mut manifest = Manifest::default();
+        let mut version_seen = false;
+        for (key, line, value) in self.entries(root) {
+            match key.as_str() {
+                "spin_manifest_version" => {
+                    version_seen = true;
+                    let is_two =
+                        matches!(value.get_ref(), DeValue::Integer(n) if n.as_str() == "2");
+                    if !is_two {
+                        self.problem(line, "spin_manifest_version must be 2");
+                    }
+                }
+                "application" => manifest.name = self.application(line, value),
+                "variables" => {
+                    for (name, line, value) in self.table_entries("variables", line, value) {
+                        let variable = self.variable(&name, line, value);
+                        manifest.variables.insert(name, variable);
+                    }
+                }
+                "trigger" => manifest.triggers = self.triggers(line, value),
+                "component" => {
+                    for (id, line, value) in self.table_entries("component", line, value) {
+                        if let Some(component) = self.component(&id, line, value) {
+                            manifest.components.insert(id, component);
+                        }
+                    }
+                }
+                "dependencies" => self.unsupported(line, "dependencies"),
+                other => self.unknown(line, other),
+            }
+        }
+        if !version_seen {
+            self.problem(1, "spin_manifest_version = 2 is missing");
+        }
+        manifest
+    }
+
+    fn application(&mut self, line: usize, value: Value<'_>) -> String {
+        let mut name = None;
+        for (key, line, value) in self.table_entries("application", line, value) {
+            match key.as_str() {
+                "name" => name = self.string("application.name", line, value),
+                "version" | "description" | "authors" | "tool" => {}
+                "trigger" => self.unsupported(line, "application.trigger"),
+                other => self.unknown(line, &format!("application.{other}")),
+            }
+        }
+        name.unwrap_or_else(|| {
+            self.problem(line, "application.name is missing");
+            String::new()
+        })
+    }
+
+    fn variable(&mut self, name: &str, line: usize, value: Value<'_>) -> Variable {
+        if !is_snake_case(name) {
+            self.problem(
+                line,
+                format!("variable {name:?} must be lower-case letters, digits and _"),
+            );
+        }
+        let (mut default, mut required, mut secret) = (None, false, false);
+        for (key, line, value) in self.table_entries(&format!("variables.{name}"), line, value) {
+            match key.as_str() {
+                "default" => {
+                    default = self.string(&format!("variables.{name}.default"), line, value)
+                }
+                "required" => required = self.boolean(&key, line, &value),
+                "secret" => secret = self.boolean(&key, line, &value),
+                "description" => {}
+                other => self.unknown(line, &format!("variables.{name}.{other}")),
+            }
+        }
+        if required == default.is_some() {
+            self.problem(
+                line,
+                format!("variable {name:?} needs either a default or required = true"),
+            );
+        }
+        Variable { line, default, secret }
+    }
+
+    fn triggers(&mut self, line: usize, value: Value<'_>) -> Vec<Trigger> {
+        let mut triggers = Vec::new();
+        for (kind, line, value) in self.table_entries("trigger", line, value) {
+            if kind != "http" {
+                self.unsupported(line, &format!("trigger.{kind}"));
+                continue;
+            }
+            for (line, value) in self.array("trigger.http", line, value) {
+                triggers.extend(self.trigger(line, value));
+            }
+        }
+        triggers
+    }
+
+    fn trigger(&mut self, line: usize, value: Value<'_>) -> Option<Trigger> {
+        let (mut route, mut component) = (None, None);
+        let mut complete = true;
+        for (key, line, value) in self.table_entries("trigger.http", line, value) {
+            match key.as_str() {
+                "route" if matches!(value.get_ref(), DeValue::Table(_)) => {
+                    self.unsupported(line, "a private route");
+                    complete = false;
+                }
+                "route" => route = self.located("route", line, value),
+                "component" => component = self.located("component", line, value),
+                "id" => {}
+                "static_response" => {
+                    self.unsupported(line, "static_response");
+                    complete = false;
+                }
+                "executor" | "dependencies" => {
+                    self.unsupported(line, &format!("trigger.http.{key}"))
+                }
+                other => self.unknown(line, &format!("trigger.http.{other}")),
+            }
+        }
+        match (route, component) {
+            (Some(route), Some(component)) => Some(Trigger { route, component }),
+            _ if !complete => None,
+            _ => {
+                self.problem(line, "an HTTP trigger needs a route and a component");
+                None
+            }
+        }
+    }
+
+    fn component(&mut self, id: &str, line: usize, value: Value<'_>) -> Option<Component> {
+        let at = format!("component.{id}");
+        let mut source = None;
+        let mut allowed_outbound_hosts = Vec::new();
+        let mut key_value_stores = Vec::new();
+        let mut variables = BTreeMap::new();
+        let problems_before = self.problems.len();
+        for (key, line, value) in self.table_entries(&at, line, value) {
+            let field = format!("{at}.{key}");
+            match key.as_str() {
+                "source" if matches!(value.get_ref(), DeValue::Table(_)) => {
+                    self.unsupported(line, &format!("{field} from a URL or registry"));
+                }
+                "source" => source = self.located(&field, line, value),
+                "allowed_outbound_hosts" => {
+                    allowed_outbound_hosts = self.strings(&field, line, value)
+                }
+                "key_value_stores" => key_value_stores = self.strings(&field, line, value),
+                "variables" => {
+                    for (name, line, value) in self.table_entries(&field, line, value) {
+                        variables
+                            .extend(self.located(&name, line, value).map(|value| (name, value)));
+                    }
+                }
+                "description" | "build" | "tool" => {}
+                "environment"
+                | "files"
+                | "exclude_files"
+                | "sqlite_databases"
+                | "ai_models"
+                | "dependencies"
+                | "dependencies_inherit_configuration"
+                | "targets"
+                | "profile"
+                | "allowed_http_hosts" => {
+                    self.unsupported(line, &field);
+                }
+                _ => self.unknown(line, &field),
+            }
+        }
+        if source.is_none() && self.problems.len() == problems_before {
+            self.problem(line, format!("{at} has no source"));
+        }
+        let source = source?;
+        let source = Located { line: source.line, value: PathBuf::from(source.value) };
+        Some(Component { line, source, allowed_outbound_hosts, key_value_stores, variables })
+    }
+
+    /// What names refer to must exist, and no two routes may be the same.
+    fn check_references(&mut self, manifest: &Manifest) {
+        if manifest.triggers.is_empty() && self.problems.is_empty() {
+            self.problem(1, "there is no [[trigger.http]]");
+        }
+        let mut seen: Vec<routes::Pattern> = Vec::new();
+        for Trigger { route, component } in &manifest.triggers {
+            match routes::Pattern::parse(&route.value) {
+                Ok(pattern) if seen.contains(&pattern) => {
+                    self.problem(route.line, format!("route {:?} is already taken", route.value));
+                }
+                Ok(pattern) => seen.push(pattern),
+                Err(error) => self.problem(route.line, error.to_string()),
+            }
+            if !manifest.components.contains_key(&component.value) {
+                self.problem(
+                    component.line,
+                    format!("there is no [component.{}]", component.value),
+                );
+            }
+        }
+    }
+
+    fn problem(&mut self, line: usize, message: impl Into<String>) {
+        self.problems.push(Problem::new(line, message));
+    }
+
+    fn unsupported(&mut self, line: usize, what: &str) {
+        self.problem(line, format!("gavel-host does not support {what}; Spin does"));
+    }
+
+    fn unknown(&mut self, line: usize, what: &str) {
+        self.problem(line, format!("unknown field {what}"));
+    }
+
+    fn line_at(&self, offset: usize) -> usize {
+        1 + self.text.as_bytes()[..offset.min(self.text.len())]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+    }
+
+    fn entries<'i>(&self, table: DeTable<'i>) -> Vec<(String, usize, Value<'i>)> {
+        table
+            .into_iter()
+            .map(|(key, value)| {
+                let line = self.line_at(key.span().start);
+                (key.into_inner().into_owned(), line, value)
+            })
+            .collect()
+    }
+
+    fn table_entries<'i>(
+        &mut self,
+        what: &str,
+        line: usize,
+        value: Value<'i>,
+    ) -> Vec<(String, usize, Value<'i>)> {
+        match value.into_inner() {
+            DeValue::Table(table) => self.entries(table),
+            other => {
+                self.problem(line, format!("{what} must be a table, not {}", other.type_str()));
+                Vec::new()
+            }
+        }
+    }
+
+    fn array<'i>(&mut self, what: &str, line: usize, value: Value<'i>) -> Vec<(usize, Value<'i>)> {
+        match value.into_inner() {
+            DeValue::Array(array) => {
+                array.into_iter().map(|value| (self.line_at(value.span().start), value)).collect()
+            }
+            other => {
+                self.problem(line, format!("{what} must be an array, not {}", other.type_str()));
+                Vec::new()
+            }
+        }
+    }
+
+    fn string(&mut self, what: &str, line: usize, value: Value<'_>) -> Option<String> {
+        match value.into_inner() {
+            DeValue::String(text) => Some(text.into_owned()),
+            other => {
+                self.problem(line, format!("{what} must be a string, not {}", other.type_str()));
+                None
+            }
+        }
+    }
+
+    fn located(&mut self, what: &str, line: usize, value: Value<'_>) -> Option<Located<String>> {
+        self.string(what, line, value).map(|value| Located { line, value })
+    }
+
+    fn strings(&mut self, what: &str, line: usize, value: Value<'_>) -> Vec<Located<String>> {
+        let items = self.array(what, line, value);
+        items.into_iter().filter_map(|(line, value)| self.located(what, line, value)).collect()
+    }
+
+    fn boolean(&mut self, what: &str, line: usize, value: &Value<'_>) -> bool {
+        match value.get_ref() {
+            DeValue::Boolean(value) => *value,
+            other => {
+                self.problem(
+                    line,
+                    format!("{what} must be true or false, not {}", other.type_str()),
+                );
+                false
+            }
+        }
+    }
+}
+
+fn is_snake_case(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}

@@ -1,0 +1,142 @@
+//! Prepares a client's request for a component exactly as Spin 4.1 does.
+//!
+//! Spin's own headers are *appended*: a client that sends `spin-client-addr` itself has its value
+//! stand first, and components must look at the last one (or refuse more than one). This host keeps
+//! that trap on purpose, so that a component safe here is safe there.
+
+use std::net::SocketAddr;
+
+use http::header::HOST;
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+
+use crate::routes::RouteMatch;
+
+/// A request no component can be given.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum RequestError {
+    /// Neither the request line nor a `Host` header says for whom it is.
+    #[error("request without a Host header")]
+    NoHost,
+    /// The `Host` header is not an authority, or contradicts the request line.
+    #[error("request with an invalid Host header")]
+    BadHost,
+    /// A captured part of the path cannot stand in a header.
+    #[error("request path cannot stand in a header")]
+    BadPath,
+}
+
+/// Gives the request its full URI and Spin's headers.
+///
+/// # Errors
+/// [`RequestError`]; each is the client's fault.
+pub fn prepare<B>(
+    request: &mut Request<B>,
+    found: &RouteMatch<'_, '_>,
+    client: SocketAddr,
+) -> Result<(), RequestError> {
+    let authority = authority(request.headers(), request.uri())?;
+    let path_and_query =
+        request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let full_url = format!("http://{authority}{path_and_query}");
+    *request.uri_mut() = Uri::builder()
+        .scheme(Scheme::HTTP)
+        .authority(authority)
+        .path_and_query(path_and_query.to_owned())
+        .build()
+        .map_err(|_| RequestError::BadHost)?;
+
+    let headers = request.headers_mut();
+    append(headers, "spin-path-info", found.path_info)?;
+    append(headers, "spin-full-url", &full_url)?;
+    append(headers, "spin-matched-route", found.route)?;
+    append(headers, "spin-base-path", "/")?;
+    append(headers, "spin-raw-component-route", found.route)?;
+    append(
+        headers,
+        "spin-component-route",
+        found.route.strip_suffix("/...").unwrap_or(found.route),
+    )?;
+    append(headers, "spin-client-addr", &client.to_string())?;
+    for (name, value) in &found.params {
+        append(headers, &format!("spin-path-match-{}", name.to_ascii_lowercase()), value)?;
+    }
+    Ok(())
+}
+
+fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), RequestError> {
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| RequestError::BadPath)?;
+    let value = HeaderValue::from_str(value).map_err(|_| RequestError::BadPath)?;
+    headers.append(name, value);
+    Ok(())
+}
+
+/// For whom the request is: the request line and the `Host` header must agree where both say.
+fn authority(headers: &HeaderMap, uri: &Uri) -> Result<Authority, RequestError> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let header = match (hosts.next(), hosts.next()) {
+        (None, _) => None,
+        (Some(host), None) => {
+            let host: Authority = host.as_bytes().try_into().map_err(|_| RequestError::BadHost)?;
+            Some(host)
+        }
+        (Some(_), Some(_)) => return Err(RequestError::BadHost),
+    };
+    match (header, uri.authority().cloned()) {
+        (None, None) => Err(RequestError::NoHost),
+        (Some(header), Some(line)) if header != line => Err(RequestError::BadHost),
+        (Some(authority), _) | (None, Some(authority)) => Ok(authority),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes::Router;
+
+    fn prepared(uri: &str, headers: &[(&str, &str)]) -> Result<Request<()>, RequestError> {
+        let router = Router::new([("/auctions/:Auction/...", "edge")]).unwrap();
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(()).unwrap();
+        let path = request.uri().path().to_owned();
+        prepare(&mut request, &router.find(&path).unwrap(), "203.0.113.9:4711".parse().unwrap())?;
+        Ok(request)
+    }
+
+    #[test]
+    fn a_component_sees_the_headers_spin_adds() {
+        let request = prepared("/auctions/a7/bids?limit=2", &[("host", "edge.test:3000")]).unwrap();
+        assert_eq!(request.uri(), "http://edge.test:3000/auctions/a7/bids?limit=2");
+        let header = |name: &str| request.headers().get(name).unwrap().to_str().unwrap();
+        assert_eq!(header("spin-path-info"), "/bids");
+        assert_eq!(header("spin-full-url"), "http://edge.test:3000/auctions/a7/bids?limit=2");
+        assert_eq!(header("spin-matched-route"), "/auctions/:Auction/...");
+        assert_eq!(header("spin-base-path"), "/");
+        assert_eq!(header("spin-raw-component-route"), "/auctions/:Auction/...");
+        assert_eq!(header("spin-component-route"), "/auctions/:Auction");
+        assert_eq!(header("spin-client-addr"), "203.0.113.9:4711");
+        assert_eq!(header("spin-path-match-auction"), "a7");
+    }
+
+    #[test]
+    fn a_forged_client_address_stands_before_the_real_one() {
+        let forged = [("host", "h"), ("spin-client-addr", "1.2.3.4:1")];
+        let request = prepared("/auctions/a7", &forged).unwrap();
+        let values: Vec<_> = request.headers().get_all("spin-client-addr").iter().collect();
+        assert_eq!(values, ["1.2.3.4:1", "203.0.113.9:4711"]);
+    }
+
+    #[test]
+    fn the_host_must_be_known_and_unambiguous() {
+        assert_eq!(prepared("/auctions/a", &[]).unwrap_err(), RequestError::NoHost);
+        assert_eq!(prepared("/auctions/a", &[("host", "a b")]).unwrap_err(), RequestError::BadHost);
+        let two = [("host", "a"), ("host", "b")];
+        assert_eq!(prepared("/auctions/a", &two).unwrap_err(), RequestError::BadHost);
+        let other = prepared("http://a/auctions/a", &[("host", "b")]);
+        assert_eq!(other.unwrap_err(), RequestError::BadHost);
+        assert!(prepared("http://a/auctions/a", &[("host", "a")]).is_ok());
+    }
+}

@@ -1,0 +1,124 @@
+//! One request, from its path to its response. The only place that picks status codes.
+//!
+//! The invariant: a fault of a component or of the host is answered with a bare status, never with
+//! its cause; causes go to the log.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use tokio::time::timeout;
+use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::app::App;
+use crate::request;
+use crate::routes::RESERVED_PREFIX;
+
+/// Answers requests with an application.
+#[derive(Debug, Clone)]
+pub struct Responder {
+    app: Arc<App>,
+    request_timeout: Duration,
+}
+
+impl Responder {
+    /// A responder that gives components `request_timeout` to begin each response.
+    pub fn new(app: Arc<App>, request_timeout: Duration) -> Self {
+        Self { app, request_timeout }
+    }
+
+    /// Answers one request of the client at `client`.
+    pub async fn respond(
+        &self,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Response<WasiBody> {
+        let started = Instant::now();
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let response = match path.strip_prefix(RESERVED_PREFIX) {
+            Some("health") => health(&method),
+            Some(_) => bare(StatusCode::NOT_FOUND),
+            None => self.dispatch(request, &path, client).await,
+        };
+        tracing::debug!(
+            %method,
+            path,
+            status = response.status().as_u16(),
+            elapsed_us = started.elapsed().as_micros(),
+            "request answered"
+        );
+        response
+    }
+
+    async fn dispatch(
+        &self,
+        mut request: Request<Incoming>,
+        path: &str,
+        client: SocketAddr,
+    ) -> Response<WasiBody> {
+        let Some(found) = self.app.router.find(path) else {
+            return bare(StatusCode::NOT_FOUND);
+        };
+        let Some(handler) = self.app.handlers.get(found.component) else {
+            tracing::error!(component = found.component, "no handler for a routed component");
+            return bare(StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        if let Err(error) = request::prepare(&mut request, &found, client) {
+            tracing::debug!(%client, %error, "request refused");
+            return bare(StatusCode::BAD_REQUEST);
+        }
+        let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
+        match timeout(self.request_timeout, handler.handle((), request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => failure(found.component, &error),
+            Err(_) => late(found.component),
+        }
+    }
+}
+
+/// `/.well-known/spin/health`: the process is up and takes requests.
+fn health(method: &Method) -> Response<WasiBody> {
+    if method != Method::GET && method != Method::HEAD {
+        let mut response = bare(StatusCode::METHOD_NOT_ALLOWED);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    let body = Full::new(Bytes::from_static(b"OK")).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+fn failure(component: &str, error: &wasmtime::Error) -> Response<WasiBody> {
+    if error.is::<ExpirationError>() {
+        return late(component);
+    }
+    if let Some(error) = error.downcast_ref::<InstantiationError<()>>() {
+        tracing::error!(component, error = ?error.error, "no instance for a request");
+        let mut response = bare(StatusCode::SERVICE_UNAVAILABLE);
+        // Instances are freed as requests end, which is well within a second.
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        return response;
+    }
+    tracing::error!(component, error = ?error, "component failed to answer");
+    bare(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn late(component: &str) -> Response<WasiBody> {
+    tracing::warn!(component, "component did not answer in time");
+    bare(StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// A response without a body.
+fn bare(status: StatusCode) -> Response<WasiBody> {
+    let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}

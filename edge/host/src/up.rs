@@ -1,0 +1,133 @@
+//! `gavel-host up`: check everything, then bind, then serve until told to stop.
+//!
+//! The order is the point: no socket is opened before the manifest, the variables and the components
+//! are known to be good.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{self, LoadError};
+use crate::cli::UpArgs;
+use crate::engine::{self, EpochClock};
+use crate::manifest::{self, ManifestError};
+use crate::respond::Responder;
+use crate::serve::serve;
+use crate::variables::{self, VariableError};
+use crate::worker::ReusePolicy;
+
+/// Why `up` did not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum UpError {
+    /// The manifest cannot be run.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// Variables are missing or unknown.
+    #[error("{}", list(.0))]
+    Variables(Vec<VariableError>),
+    /// The application could not be loaded.
+    #[error(transparent)]
+    Load(LoadError),
+    /// The address could not be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system refused a thread, a signal handler or the standard output.
+    #[error("cannot start")]
+    System(#[from] std::io::Error),
+}
+
+impl From<LoadError> for UpError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Manifest(error) => Self::Manifest(error),
+            other => Self::Load(other),
+        }
+    }
+}
+
+impl UpError {
+    /// The exit code: 64 where what the user gave is at fault, 1 otherwise.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Manifest(_) | Self::Variables(_) => 64,
+            Self::Load(_) | Self::Listen { .. } | Self::System(_) => 1,
+        }
+    }
+}
+
+fn list(errors: &[VariableError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// Runs until SIGTERM or SIGINT and the end of the drain.
+///
+/// # Errors
+/// [`UpError`], always before the first request was accepted.
+pub async fn up(args: UpArgs) -> Result<(), UpError> {
+    let manifest = manifest::load(&args.manifest)?;
+    let values = variables::resolve(&manifest, &args.variables, |name| std::env::var(name).ok())
+        .map_err(UpError::Variables)?;
+    let policy = ReusePolicy {
+        requests_max: args.max_instance_reuse_count,
+        concurrent_max: args.max_instance_concurrent_reuse_count,
+        idle_timeout: args.idle_instance_timeout,
+        request_timeout: args.request_timeout,
+    };
+    let default_state_dir = args.manifest.parent().unwrap_or(Path::new("")).join(".spin");
+    let state_dir = args.state_dir.unwrap_or(default_state_dir);
+    let engine = engine::engine().map_err(LoadError::Runtime)?;
+    let app = app::load(&args.manifest, &manifest, &values, &state_dir, policy, &engine)?;
+    let clock = EpochClock::start(engine)?;
+
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    stop_on_signals(&tasks, stop.clone())?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|source| UpError::Listen { address: args.listen, source })?;
+    announce(listener.local_addr()?)?;
+    let responder = Responder::new(Arc::new(app), args.request_timeout);
+    serve(listener, responder, args.max_connections, stop, args.drain_timeout).await;
+    drop(clock);
+    Ok(())
+}
+
+/// Tells whoever started the host where it listens. The only line it ever prints on standard output.
+fn announce(address: SocketAddr) -> std::io::Result<()> {
+    tracing::info!(%address, "serving");
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "Serving http://{address}")?;
+    stdout.flush()
+}
+
+/// The first SIGTERM or SIGINT begins the drain; the second ends the process at once.
+fn stop_on_signals(tasks: &TaskTracker, stop: CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if stop.is_cancelled() {
+                tracing::warn!("second signal: leaving without draining");
+                std::process::exit(1);
+            }
+            stop.cancel();
+        }
+    });
+    Ok(())
+}
