@@ -1,1 +1,220 @@
-//! Not written yet.
+//! Configuration: embedded defaults, then a file, then the environment. Unknown settings are refused
+//! and every fault is reported at once, before anything is opened.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use gavel_core::ids::RegionCode;
+use gavel_core::wire::Level;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::limits::SHARDS_MAX;
+
+/// Every setting with its default: also the documentation.
+pub const DEFAULTS: &str = include_str!("config/defaults.toml");
+
+/// Shortest key that signs identities, in characters: 256 bits of hex is 64, of base64 44.
+const EDGE_KEY_CHARS_MIN: usize = 32;
+
+/// A setting, the environment variable that overrides it, and whether it is secret.
+const SETTINGS: [(&str, &str, bool); 14] = [
+    ("listen", "GAVEL_LISTEN", false),
+    ("region", "GAVEL_REGION", false),
+    ("acknowledge", "GAVEL_ACKNOWLEDGE", false),
+    ("shards", "GAVEL_SHARDS", false),
+    ("require_seller_group", "GAVEL_REQUIRE_SELLER_GROUP", false),
+    ("log_format", "GAVEL_LOG_FORMAT", false),
+    ("log_filter", "RUST_LOG", false),
+    ("postgres_connections", "GAVEL_POSTGRES_CONNECTIONS", false),
+    ("database_url", "DATABASE_URL", true),
+    ("redis_url", "REDIS_URL", true),
+    ("sqs_bid_queue_url", "SQS_BID_QUEUE_URL", false),
+    ("dynamodb_bids_table", "DYNAMODB_BIDS_TABLE", false),
+    ("edge_key", "GAVEL_EDGE_KEY", true),
+    ("edge_key_previous", "GAVEL_EDGE_KEY_PREVIOUS", true),
+];
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// A valid configuration. Its `Debug` shows no secret.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "each setting is explained in defaults.toml")]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub region: RegionCode,
+    pub acknowledge: Level,
+    pub shards: u16,
+    pub require_seller_group: bool,
+    pub log_format: LogFormat,
+    pub log_filter: String,
+    pub postgres_connections: u32,
+    pub database_url: SecretString,
+    pub redis_url: SecretString,
+    pub sqs_bid_queue_url: String,
+    pub dynamodb_bids_table: String,
+    pub edge_key: SecretString,
+    pub edge_key_previous: Option<SecretString>,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration is not valid:\n  {}", .0.join("\n  "))]
+pub struct InvalidConfig(pub Vec<String>);
+
+impl Config {
+    /// Reads a configuration. `file` is the text of the file, if any; `environment` looks a
+    /// variable up.
+    pub fn read(
+        file: Option<&str>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, InvalidConfig> {
+        let mut faults = Vec::new();
+        let mut values = settings(DEFAULTS, "the defaults", &mut faults);
+        if let Some(file) = file {
+            values.extend(settings(file, "the file", &mut faults));
+        }
+        for (name, variable, _) in SETTINGS {
+            if let Some(value) = environment(variable).filter(|value| !value.is_empty()) {
+                values.insert(name.to_owned(), value);
+            }
+        }
+        let mut reader = Reader { values, faults };
+        let config = reader.config();
+        match config {
+            Some(config) if reader.faults.is_empty() => Ok(config),
+            _ => Err(InvalidConfig(reader.faults)),
+        }
+    }
+}
+
+/// The settings of one TOML text, as texts.
+fn settings(text: &str, origin: &str, faults: &mut Vec<String>) -> BTreeMap<String, String> {
+    let table: toml::Table = match toml::from_str(text) {
+        Ok(table) => table,
+        Err(error) => {
+            faults.push(format!("{origin}: {}", error.message()));
+            return BTreeMap::new();
+        }
+    };
+    let mut values = BTreeMap::new();
+    for (name, value) in table {
+        if !SETTINGS.iter().any(|(known, ..)| *known == name) {
+            faults.push(format!("{origin}: `{name}` is not a setting"));
+            continue;
+        }
+        match value {
+            toml::Value::String(text) => values.insert(name, text),
+            toml::Value::Integer(number) => values.insert(name, number.to_string()),
+            toml::Value::Boolean(flag) => values.insert(name, flag.to_string()),
+            _ => {
+                faults.push(format!("{origin}: `{name}` must be a text, a number or a flag"));
+                None
+            }
+        };
+    }
+    values
+}
+
+struct Reader {
+    values: BTreeMap<String, String>,
+    faults: Vec<String>,
+}
+
+impl Reader {
+    fn config(&mut self) -> Option<Config> {
+        let listen = self.parsed("listen", "an address such as 127.0.0.1:8081");
+        let region = self.checked("region", "2 to 8 lower-case letters and digits", |text| {
+            RegionCode::parse(text).ok()
+        });
+        let acknowledge = self.checked("acknowledge", "`memory` or `queue`", |text| match text {
+            "memory" => Some(Level::Memory),
+            "queue" => Some(Level::Queue),
+            _ => None,
+        });
+        let shards = self.checked("shards", "a number from 1 to 256", |text| {
+            text.parse().ok().filter(|shards| (1..=SHARDS_MAX).contains(shards))
+        });
+        let require_seller_group = self.parsed("require_seller_group", "true or false");
+        let log_format = self.checked("log_format", "`json` or `text`", |text| match text {
+            "json" => Some(LogFormat::Json),
+            "text" => Some(LogFormat::Text),
+            _ => None,
+        });
+        let log_filter = self.parsed("log_filter", "a filter such as `info`");
+        let postgres_connections =
+            self.checked("postgres_connections", "a number from 1 to 1000", |text| {
+                text.parse().ok().filter(|most| (1..=1_000).contains(most))
+            });
+        let database_url = self.url("database_url", &["postgres://", "postgresql://"]);
+        let redis_url = self.url("redis_url", &["redis://", "rediss://"]);
+        let sqs_bid_queue_url = self.url("sqs_bid_queue_url", &["http://", "https://"]);
+        let dynamodb_bids_table = self.parsed("dynamodb_bids_table", "a table's name");
+        let edge_key = self.key("edge_key");
+        let previous = self.values.contains_key("edge_key_previous");
+        let edge_key_previous = if previous { self.key("edge_key_previous") } else { None };
+        Some(Config {
+            listen: listen?,
+            region: region?,
+            acknowledge: acknowledge?,
+            shards: shards?,
+            require_seller_group: require_seller_group?,
+            log_format: log_format?,
+            log_filter: log_filter?,
+            postgres_connections: postgres_connections?,
+            database_url: database_url?,
+            redis_url: redis_url?,
+            sqs_bid_queue_url: sqs_bid_queue_url?.expose_secret().to_owned(),
+            dynamodb_bids_table: dynamodb_bids_table?,
+            edge_key: edge_key?,
+            edge_key_previous,
+        })
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
+        self.checked(name, what, |text| text.parse().ok())
+    }
+
+    fn url(&mut self, name: &str, schemes: &[&str]) -> Option<SecretString> {
+        self.checked(name, &format!("a URL that begins with {}", schemes.join(" or ")), |text| {
+            let known = schemes.iter().any(|scheme| text.starts_with(scheme));
+            known.then(|| SecretString::from(text))
+        })
+    }
+
+    fn key(&mut self, name: &str) -> Option<SecretString> {
+        let what = format!("at least {EDGE_KEY_CHARS_MIN} characters");
+        self.checked(name, &what, |text| {
+            (text.len() >= EDGE_KEY_CHARS_MIN).then(|| SecretString::from(text))
+        })
+    }
+
+    /// Reads one setting; the fault never repeats the value, which may be secret.
+    fn checked<T>(
+        &mut self,
+        name: &str,
+        what: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let variable = SETTINGS.iter().find(|(known, ..)| *known == name).map_or("", |row| row.1);
+        let Some(text) = self.values.get(name).filter(|text| !text.is_empty()) else {
+            self.faults.push(format!("`{name}` is required: set {variable} to {what}"));
+            return None;
+        };
+        let value = read(text);
+        if value.is_none() {
+            self.faults.push(format!("`{name}` ({variable}) must be {what}"));
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -49,11 +49,8 @@ fn accept(state: &mut Auction, bid: &AcceptedBid) {
     if bid.status == BidStatus::Leading {
         let kept = state.lead.as_ref().filter(|lead| lead.bidder == bid.bidder);
         if kept.is_none_or(|lead| bid.max > lead.max) {
-            state.lead = Some(Lead {
-                bidder: bid.bidder.clone(),
-                max: bid.max,
-                bid_id: bid.bid_id.clone(),
-            });
+            state.lead =
+                Some(Lead { bidder: bid.bidder.clone(), max: bid.max, bid_id: bid.bid_id.clone() });
         }
     }
     rank(state, bid);

@@ -153,11 +153,7 @@ fn place(state: &Auction, bid: &PlaceBid, now: Timestamp) -> Result<Vec<Event>, 
 
 /// The end this bid is in time for. With a grace, a bid that reached the edge before the end still
 /// counts until the grace is over.
-fn accepting_until(
-    state: &Auction,
-    bid: &PlaceBid,
-    now: Timestamp,
-) -> Result<Timestamp, Refusal> {
+fn accepting_until(state: &Auction, bid: &PlaceBid, now: Timestamp) -> Result<Timestamp, Refusal> {
     match state.phase {
         Phase::Live { ends_at } if now < ends_at => Ok(ends_at),
         Phase::Live { ends_at } => {

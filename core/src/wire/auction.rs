@@ -130,8 +130,8 @@ fn soft_close(fields: &mut Fields) -> Option<SoftClose> {
     };
     let window_s = seconds(fields, "window_s");
     let extension_s = seconds(fields, "extension_s");
-    let extensions = fields
-        .required("max_extensions", |fields, name| fields.integer(name, 0, EXTENSIONS_MAX));
+    let extensions =
+        fields.required("max_extensions", |fields, name| fields.integer(name, 0, EXTENSIONS_MAX));
     Some(SoftClose {
         window_ms: window_s?.saturating_mul(1_000),
         extension_ms: extension_s?.saturating_mul(1_000),
@@ -182,7 +182,10 @@ impl Status {
 
 /// An auction as shown. The reserve is filled in for its seller only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "each field is the request's field of the same name, or says itself")]
+#[allow(
+    missing_docs,
+    reason = "each field is the request's field of the same name, or says itself"
+)]
 pub struct AuctionView {
     pub id: AuctionId,
     pub seller_id: UserId,

@@ -32,8 +32,7 @@ impl BidRequest {
         {
             fields.fault("max", "must be at least `amount`");
         }
-        let request =
-            amount.map(|amount| Self { amount, max: max.unwrap_or(amount), currency });
+        let request = amount.map(|amount| Self { amount, max: max.unwrap_or(amount), currency });
         fields.finish(request)
     }
 }

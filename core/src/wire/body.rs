@@ -25,9 +25,7 @@ pub enum InvalidBody {
 impl From<InvalidBody> for Problem {
     fn from(invalid: InvalidBody) -> Self {
         match invalid {
-            InvalidBody::Malformed { .. } => {
-                Self::new(Code::MalformedRequest, invalid.to_string())
-            }
+            InvalidBody::Malformed { .. } => Self::new(Code::MalformedRequest, invalid.to_string()),
             InvalidBody::Fields(errors) => Self::invalid(errors),
         }
     }
@@ -46,9 +44,7 @@ pub fn read_object(body: &[u8]) -> Result<Map<String, Value>, InvalidBody> {
             };
             Err(InvalidBody::Fields(vec![FieldError::new(field, reason)]))
         }
-        Err(error) => {
-            Err(InvalidBody::Malformed { line: error.line(), column: error.column() })
-        }
+        Err(error) => Err(InvalidBody::Malformed { line: error.line(), column: error.column() }),
     }
 }
 

@@ -1,1 +1,139 @@
+//! Requests: what is read, what is refused, and which field is named.
 
+use super::*;
+use crate::limits::AMOUNT_MAX;
+
+fn bid_faults(body: &str) -> Vec<String> {
+    match BidRequest::parse(body.as_bytes()) {
+        Ok(request) => panic!("accepted {body}: {request:?}"),
+        Err(InvalidBody::Malformed { .. }) => vec!["malformed".to_owned()],
+        Err(InvalidBody::Fields(errors)) => errors.into_iter().map(|error| error.field).collect(),
+    }
+}
+
+#[test]
+fn a_bid_has_an_amount_and_maybe_a_maximum_and_a_currency() {
+    let plain = BidRequest::parse(br#"{"amount": 15000}"#).unwrap();
+    assert_eq!((plain.amount.minor(), plain.max.minor(), plain.currency), (15_000, 15_000, None));
+    let full = BidRequest::parse(br#"{"amount":1,"max":2,"currency":"USD"}"#).unwrap();
+    assert_eq!((full.max.minor(), full.currency.map(|c| c.to_string())), (2, Some("USD".into())));
+    let largest = format!("{{\"amount\": {AMOUNT_MAX}}}");
+    assert_eq!(BidRequest::parse(largest.as_bytes()).unwrap().amount.minor(), AMOUNT_MAX);
+}
+
+#[test]
+fn a_wrong_amount_is_refused_by_name() {
+    for amount in [
+        "0",
+        "-5",
+        "1.5",
+        "150.0",
+        "1e3",
+        "\"150\"",
+        "true",
+        "[1]",
+        "null",
+        "9007199254740992",
+        "99999999999999999999",
+    ] {
+        assert_eq!(bid_faults(&format!("{{\"amount\": {amount}}}")), ["amount"], "{amount}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_bid_is_named_at_once() {
+    assert_eq!(bid_faults("{}"), ["amount"]);
+    assert_eq!(bid_faults(r#"{"amount": 5, "amuont": 6}"#), ["amuont"]);
+    assert_eq!(bid_faults(r#"{"amount": 5, "max": 4}"#), ["max"]);
+    assert_eq!(
+        bid_faults(r#"{"amount": 0, "max": "x", "currency": "usd", "y": 1}"#),
+        ["amount", "max", "currency", "y"]
+    );
+    assert_eq!(bid_faults(r#"{"amount": 5, "amount": 6}"#), ["amount"], "twice");
+}
+
+#[test]
+fn what_is_not_one_json_object_is_told_apart() {
+    for broken in ["", "{", "{\"amount\": }", "{\"amount\": 5} x", "\u{0}", "{'amount': 5}"] {
+        assert_eq!(bid_faults(broken), ["malformed"], "{broken:?}");
+    }
+    for other in ["5", "[]", "null", "\"text\""] {
+        assert_eq!(bid_faults(other), [""], "{other}");
+    }
+    let deep = format!("{}5{}", "[".repeat(200), "]".repeat(200));
+    assert_eq!(bid_faults(&format!("{{\"amount\": {deep}}}")), ["malformed"], "too deep");
+}
+
+fn auction_faults(change: &str) -> Vec<String> {
+    let mut body: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(r#"{"title": "A watch", "starting_price": 1000, "duration_s": 60}"#)
+            .unwrap();
+    body.extend(serde_json::from_str::<serde_json::Map<_, _>>(change).unwrap());
+    match CreateAuction::parse(&serde_json::to_vec(&body).unwrap()) {
+        Ok(_) => Vec::new(),
+        Err(InvalidBody::Malformed { .. }) => vec!["malformed".to_owned()],
+        Err(InvalidBody::Fields(errors)) => errors.into_iter().map(|error| error.field).collect(),
+    }
+}
+
+#[test]
+fn an_auction_has_defaults() {
+    let body = br#"{"title": "A watch", "starting_price": 1000, "duration_s": 60}"#;
+    let auction = CreateAuction::parse(body).unwrap();
+    assert_eq!(auction.terms.currency.as_str(), "USD");
+    assert_eq!(auction.terms.duration_ms, 60_000);
+    assert_eq!(auction.terms.increments.bands().len(), 1);
+    assert_eq!(auction.terms.soft_close.max_extensions, 5);
+    assert!(!auction.private);
+}
+
+#[test]
+fn a_wrong_auction_is_refused_by_field() {
+    for (change, fields) in [
+        (r#"{"title": ""}"#, vec!["title"]),
+        (r#"{"title": "a\u0000b"}"#, vec!["title"]),
+        (r#"{"starting_price": 0}"#, vec!["starting_price"]),
+        (r#"{"duration_s": 4}"#, vec!["duration_s"]),
+        (r#"{"reserve_price": 999}"#, vec!["reserve_price"]),
+        (r#"{"buy_now_price": 2000, "reserve_price": 3000}"#, vec!["buy_now_price"]),
+        (r#"{"bid_ceiling": 1500, "reserve_price": 2000}"#, vec!["reserve_price"]),
+        (r#"{"increments": []}"#, vec!["increments"]),
+        (r#"{"increments": [{"from": 0, "step": 0}]}"#, vec!["increments[0].step"]),
+        (r#"{"increments": [{"from": 5, "step": 1}]}"#, vec!["increments"]),
+        (r#"{"increments": [{"from": 0, "step": 1, "to": 9}]}"#, vec!["increments[0].to"]),
+        (
+            r#"{"soft_close": {"window_s": 5}}"#,
+            vec!["soft_close.extension_s", "soft_close.max_extensions"],
+        ),
+        (r#"{"grace_ms": 5001}"#, vec!["grace_ms"]),
+        (r#"{"image_urls": ["http://x"]}"#, vec!["image_urls[0]"]),
+        (r#"{"opens_at": "tomorrow"}"#, vec!["opens_at"]),
+        (r#"{"private": "yes"}"#, vec!["private"]),
+        (r#"{"seller_id": "me"}"#, vec!["seller_id"]),
+    ] {
+        assert_eq!(auction_faults(change), fields, "{change}");
+    }
+}
+
+#[test]
+fn a_problem_has_a_stable_code_and_type() {
+    let refusal =
+        crate::auction::Refusal::BidTooLow { minimum: crate::money::Amount::new(1_100).unwrap() };
+    let problem = serde_json::to_value(Problem::from(&refusal)).unwrap();
+    assert_eq!(problem["type"], "urn:gavel:problem:bid-too-low");
+    assert_eq!(problem["code"], "bid-too-low");
+    assert_eq!(problem["status"], 409);
+    assert_eq!(problem["minimum"], 1_100);
+}
+
+#[test]
+fn a_receipt_has_the_documented_shape() {
+    let receipt: BidReceipt = serde_json::from_value(serde_json::json!({
+        "bid_id": format!("use1_01928e2c-7f3e-7abc-8def-0123456789ab_{}", "0".repeat(32)),
+        "auction_id": "use1_01928e2c-7f3e-7abc-8def-0123456789ab",
+        "seq": 1, "status": "leading", "amount": 5, "price": 5, "minimum_next": 6,
+        "ends_at": "2026-11-23T05:17:00.000Z", "extended": false, "acknowledged": "queue"
+    }))
+    .unwrap();
+    assert_eq!(receipt.acknowledged, Level::Queue);
+}

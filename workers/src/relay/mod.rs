@@ -1,1 +1,119 @@
-//! Not written yet.
+//! Carries events out of Redis into the bid queue, at least once and in order within an auction.
+//!
+//! An entry leaves the outbox only after SQS has accepted it, so a crash between the two sends it
+//! again: whoever reads the queue must not mind. One relay works on a shard at a time (a lease), which
+//! keeps an auction's messages in order; were two to overlap, the result would still be complete.
+
+mod message;
+mod outbox;
+mod queue;
+
+use std::time::Duration;
+
+use gavel_core::auction::Event;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::message::pack;
+use self::outbox::Outbox;
+pub(crate) use self::queue::BidQueue;
+use crate::ledger::keys::Shard;
+use crate::ledger::{Redis, Wakes};
+use crate::limits::{OUTBOX_POLL, RELAY_LEASE, RETRY_PAUSE_MAX};
+
+/// The body of one message: consecutive events of one auction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventBatch {
+    /// Oldest first.
+    pub events: Vec<Event>,
+}
+
+/// Relays every shard until `stop`, then finishes the round at hand.
+pub(crate) async fn run(redis: Redis, wakes: Wakes, queue: BidQueue, stop: CancellationToken) {
+    let mut shards = JoinSet::new();
+    for shard in redis.keys.shards() {
+        let outbox = Outbox::new(&redis, shard);
+        shards.spawn(relay_shard(shard, outbox, wakes.clone(), queue.clone(), stop.clone()));
+    }
+    while shards.join_next().await.is_some() {}
+}
+
+async fn relay_shard(
+    shard: Shard,
+    outbox: Outbox,
+    wakes: Wakes,
+    queue: BidQueue,
+    stop: CancellationToken,
+) {
+    let mut pause = Duration::ZERO;
+    while !stop.is_cancelled() {
+        let wait = match round(&outbox, &queue).await {
+            Ok(Round::Sent) => {
+                pause = Duration::ZERO;
+                continue;
+            }
+            Ok(Round::Empty) => {
+                pause = Duration::ZERO;
+                OUTBOX_POLL
+            }
+            Ok(Round::NotOurs) => RELAY_LEASE / 4,
+            Err(error) => {
+                pause = (pause * 2).clamp(Duration::from_millis(50), RETRY_PAUSE_MAX);
+                metrics::counter!("gavel_relay_failures_total").increment(1);
+                tracing::warn!(shard, error = ?error, "outbox not relayed, trying again");
+                pause
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = wakes.outbox(shard), if pause.is_zero() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+    outbox.release().await;
+}
+
+enum Round {
+    /// Everything looked at was sent; there may be more.
+    Sent,
+    /// Nothing to send.
+    Empty,
+    /// Another relay works on this shard.
+    NotOurs,
+}
+
+/// Why a round failed. Always worth another try: the entries are still there.
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error("the outbox could not be read or trimmed")]
+    Redis(#[from] redis::RedisError),
+    #[error("an outbox entry is not valid")]
+    Corrupt(#[from] serde_json::Error),
+    #[error("the queue did not take {failed} of {sent} messages: {reason}")]
+    Queue { failed: usize, sent: usize, reason: String },
+}
+
+async fn round(outbox: &Outbox, queue: &BidQueue) -> Result<Round, RelayError> {
+    if !outbox.own().await? {
+        return Ok(Round::NotOurs);
+    }
+    let entries = outbox.entries().await?;
+    if entries.is_empty() {
+        return Ok(Round::Empty);
+    }
+    let messages = pack(entries)?;
+    let outcome = queue.send(&messages).await;
+    for message in outcome.accepted.iter().filter_map(|index| messages.get(*index)) {
+        outbox.relayed(message).await?;
+        metrics::counter!("gavel_relay_messages_total").increment(1);
+    }
+    match outcome.failure {
+        None => Ok(Round::Sent),
+        Some(reason) => Err(RelayError::Queue {
+            failed: messages.len().saturating_sub(outcome.accepted.len()),
+            sent: messages.len(),
+            reason,
+        }),
+    }
+}

@@ -1,0 +1,156 @@
+//! Who leads and at what price: increments, proxy maxima, reserve, buy-now, ceiling, seller.
+
+use super::*;
+
+/// Plays `bids` (bidder, amount, max), one second apart, and checks price and leader after the last.
+fn check(terms: Terms, bids: &[(&str, u64, u64)], price: u64, leader: &str) {
+    let mut state = live(terms);
+    for (index, (bidder, offered, max)) in bids.iter().enumerate() {
+        let now = at(1_000 * (index as u64 + 1));
+        run(&mut state, &bid_by(bidder, *offered, *max), now)
+            .unwrap_or_else(|refusal| panic!("{bids:?}, bid {index}: {refusal}"));
+    }
+    let lead = state.lead.as_ref().unwrap();
+    assert_eq!((state.price.unwrap().minor(), lead.bidder.as_str()), (price, leader), "{bids:?}");
+}
+
+/// Plays `bids`, then checks that the last one is refused and changes nothing.
+fn check_refused(terms: Terms, bids: &[(&str, u64, u64)], expected: &Refusal) {
+    let mut state = live(terms);
+    let (last, before) = bids.split_last().unwrap();
+    for (bidder, offered, max) in before {
+        run(&mut state, &bid_by(bidder, *offered, *max), at(1_000)).unwrap();
+    }
+    let untouched = state.clone();
+    let refused = run(&mut state, &bid_by(last.0, last.1, last.2), at(2_000));
+    assert_eq!(refused.as_ref(), Err(expected), "{bids:?}");
+    assert_eq!(state, untouched, "a refused bid changes nothing: {bids:?}");
+}
+
+#[test]
+fn the_first_bid_sets_the_price_it_offers() {
+    check(terms(), &[("ann", 100, 100)], 100, "ann");
+    check(terms(), &[("ann", 150, 900)], 150, "ann");
+}
+
+#[test]
+fn a_higher_maximum_takes_the_lead_one_step_above_the_beaten_one() {
+    check(terms(), &[("ann", 100, 200), ("bob", 110, 300)], 210, "bob");
+    check(terms(), &[("ann", 100, 200), ("bob", 110, 205)], 205, "bob");
+    check(terms(), &[("ann", 100, 200), ("bob", 280, 300)], 280, "bob");
+}
+
+#[test]
+fn a_lower_maximum_pushes_the_price_but_not_the_leader() {
+    check(terms(), &[("ann", 100, 200), ("bob", 110, 150)], 160, "ann");
+    check(terms(), &[("ann", 100, 200), ("bob", 110, 195)], 200, "ann");
+}
+
+#[test]
+fn between_equal_maxima_the_earlier_one_leads_at_that_price() {
+    check(terms(), &[("ann", 100, 200), ("bob", 110, 200)], 200, "ann");
+    check(terms(), &[("ann", 100, 200), ("bob", 200, 200)], 200, "ann");
+}
+
+#[test]
+fn a_leader_raising_their_maximum_after_a_tie_does_not_move_the_price() {
+    check(terms(), &[("ann", 100, 200), ("bob", 110, 200), ("ann", 210, 500)], 200, "ann");
+}
+
+#[test]
+fn a_leader_never_bids_against_themselves() {
+    check(terms(), &[("ann", 100, 300), ("ann", 150, 150)], 100, "ann");
+    check(terms(), &[("ann", 100, 300), ("ann", 110, 200), ("bob", 110, 250)], 260, "ann");
+}
+
+#[test]
+fn three_bids_with_a_tie_on_top_end_at_the_tie_in_any_order() {
+    let orders = [["ann", "bob", "cid"], ["bob", "cid", "ann"], ["cid", "ann", "bob"]];
+    for order in orders {
+        let max = |name: &str| if name == "cid" { 150 } else { 300 };
+        let mut state = live(terms());
+        for name in order {
+            // A low maximum may come too late to be offered at all.
+            let offered = state.minimum_next().minor();
+            if offered <= max(name) {
+                run(&mut state, &bid_by(name, offered, max(name)), at(1)).unwrap();
+            }
+        }
+        let first = order.iter().find(|name| **name != "cid").unwrap();
+        assert_eq!(state.price.unwrap().minor(), 300, "{order:?}");
+        assert_eq!(state.lead.unwrap().bidder.as_str(), *first, "{order:?}");
+    }
+}
+
+#[test]
+fn a_reached_reserve_becomes_the_price() {
+    let reserve = || Terms { reserve_price: Some(amount(500)), ..terms() };
+    check(reserve(), &[("ann", 100, 499)], 100, "ann");
+    check(reserve(), &[("ann", 100, 500)], 500, "ann");
+    check(reserve(), &[("ann", 100, 300), ("bob", 110, 800)], 500, "bob");
+    check(reserve(), &[("ann", 100, 300), ("ann", 110, 600)], 500, "ann");
+    check(reserve(), &[("ann", 600, 700)], 600, "ann");
+}
+
+#[test]
+fn the_step_follows_the_bands() {
+    let bands = vec![
+        Band { from: amount(0), step: amount(10) },
+        Band { from: amount(200), step: amount(50) },
+    ];
+    let banded = Terms { increments: Increments::new(bands).unwrap(), ..terms() };
+    check(banded.clone(), &[("ann", 100, 200), ("bob", 110, 900)], 250, "bob");
+    let low = Refusal::BidTooLow { minimum: amount(250) };
+    check_refused(banded, &[("ann", 200, 200), ("bob", 249, 249)], &low);
+}
+
+#[test]
+fn refusals_name_their_reason_and_change_nothing() {
+    let low = |minimum| Refusal::BidTooLow { minimum: amount(minimum) };
+    check_refused(terms(), &[("ann", 99, 99)], &low(100));
+    check_refused(terms(), &[("ann", 100, 100), ("bob", 100, 500)], &low(110));
+    check_refused(terms(), &[("ann", 100, 100), ("bob", 109, 109)], &low(110));
+    check_refused(terms(), &[("seller", 100, 100)], &Refusal::SellerCannotBid);
+    let ceiling = || Terms { bid_ceiling: Some(amount(1_000)), ..terms() };
+    let above = Refusal::BidAboveCeiling { ceiling: amount(1_000) };
+    check_refused(ceiling(), &[("ann", 1_001, 1_001)], &above);
+    check_refused(ceiling(), &[("ann", 100, 1_001)], &above);
+    check(ceiling(), &[("ann", 1_000, 1_000)], 1_000, "ann");
+}
+
+#[test]
+fn another_currency_is_refused() {
+    let mut state = live(terms());
+    let Command::Bid(mut bid) = bid_by("ann", 100, 100) else { unreachable!("it is a bid") };
+    bid.currency = Currency::parse("EUR");
+    let refused = run(&mut state, &Command::Bid(bid), at(1));
+    assert_eq!(refused, Err(Refusal::WrongCurrency { currency: Currency::USD }));
+}
+
+#[test]
+fn buy_now_wins_at_its_price_and_closes() {
+    let buyable = Terms { buy_now_price: Some(amount(500)), ..terms() };
+    let mut state = live(buyable.clone());
+    run(&mut state, &bid_by("ann", 100, 300), at(1)).unwrap();
+    let events = run(&mut state, &bid_by("bob", 700, 700), at(2)).unwrap();
+    assert_eq!(events.len(), 2);
+    let Phase::Closed { outcome: Outcome::Sold { winner, hammer_price, .. }, .. } = &state.phase
+    else {
+        panic!("not sold: {:?}", state.phase)
+    };
+    assert_eq!((winner.as_str(), hammer_price.minor()), ("bob", 500));
+    // A maximum alone does not buy, and a price past it ends the offer.
+    check(buyable.clone(), &[("ann", 100, 900)], 100, "ann");
+    check(buyable, &[("ann", 100, 490), ("bob", 110, 900), ("ann", 510, 800)], 810, "bob");
+}
+
+#[test]
+fn top_bids_show_the_leader_first_and_never_a_maximum() {
+    let mut state = live(terms());
+    run(&mut state, &bid_by("ann", 100, 900), at(1)).unwrap();
+    run(&mut state, &bid_by("bob", 110, 300), at(2)).unwrap();
+    run(&mut state, &bid_by("cid", 320, 400), at(3)).unwrap();
+    let shown: Vec<_> =
+        state.top_bids.iter().map(|top| (top.bidder.as_str(), top.amount.minor())).collect();
+    assert_eq!(shown, [("ann", 410), ("cid", 320), ("bob", 110)]);
+}

@@ -1,0 +1,72 @@
+//! Waiting until an accepted bid has left the outbox, which is when SQS has it.
+//!
+//! The relay writes how far it got beside the auction's state and then wakes whoever waits. The
+//! wake-up is only a hint: a waiter also looks for itself now and then, so a lost one costs latency.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gavel_core::ids::AuctionId;
+use tokio::sync::watch;
+
+use super::LedgerError;
+use super::store::Store;
+use crate::limits::{ACKNOWLEDGE_MAX, ACKNOWLEDGE_POLL};
+
+/// The relayed position of every auction this worker has in memory.
+#[derive(Clone, Default)]
+pub(crate) struct Relayed {
+    positions: Arc<Mutex<HashMap<AuctionId, watch::Sender<u64>>>>,
+}
+
+impl Relayed {
+    /// Begins to follow an auction.
+    pub(super) fn follow(&self, auction: &AuctionId) -> watch::Receiver<u64> {
+        self.lock().entry(auction.clone()).or_insert_with(|| watch::Sender::new(0)).subscribe()
+    }
+
+    /// Stops following it; whoever still waits looks for itself.
+    pub(super) fn forget(&self, auction: &AuctionId) {
+        self.lock().remove(auction);
+    }
+
+    /// Notes that everything up to `position` was relayed.
+    pub(crate) fn reached(&self, auction: &AuctionId, position: u64) {
+        if let Some(sender) = self.lock().get(auction) {
+            sender.send_if_modified(|at| {
+                let further = position > *at;
+                *at = position.max(*at);
+                further
+            });
+        }
+    }
+
+    /// Waits until `position` was relayed.
+    pub(super) async fn wait(
+        &self,
+        store: &Store,
+        auction: &AuctionId,
+        position: u64,
+    ) -> Result<(), LedgerError> {
+        let waiting = async {
+            loop {
+                let mut receiver = self.follow(auction);
+                let reached = receiver.wait_for(|at| *at >= position);
+                if let Ok(Ok(_)) = tokio::time::timeout(ACKNOWLEDGE_POLL, reached).await {
+                    return Ok(());
+                }
+                let relayed = store.relayed(auction).await?;
+                self.reached(auction, relayed);
+                if relayed >= position {
+                    return Ok(());
+                }
+            }
+        };
+        tokio::time::timeout(ACKNOWLEDGE_MAX, waiting).await.unwrap_or(Err(LedgerError::TimedOut))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AuctionId, watch::Sender<u64>>> {
+        // The map is whole between any two calls: a panic elsewhere cannot leave it half changed.
+        self.positions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,91 @@
+//! Where things live in Redis. `{shard}` is the hash tag: an auction's state, log and ids, and its
+//! shard's outbox and deadlines share one slot of a Redis Cluster, so one script may touch them all.
+
+use gavel_core::ids::AuctionId;
+
+/// The channel that carries wake-ups. A lost message costs a poll interval, never a fact.
+pub(crate) const WAKE_CHANNEL: &str = "gavel:wake";
+
+/// The number of a shard.
+pub(crate) type Shard = u16;
+
+/// How auctions are spread over shards.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keys {
+    shards: u16,
+}
+
+impl Keys {
+    pub(crate) const fn new(shards: u16) -> Self {
+        Self { shards }
+    }
+
+    /// Every shard there is.
+    pub(crate) fn shards(self) -> impl Iterator<Item = Shard> {
+        0..self.shards
+    }
+
+    /// The shard of an auction: FNV-1a over its id, which is stable for ever, unlike the standard
+    /// library's hasher.
+    pub(crate) fn shard(self, auction: &AuctionId) -> Shard {
+        let hash = auction.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let shard = hash % u64::from(self.shards.max(1));
+        Shard::try_from(shard).expect("a remainder of a u16 fits a u16")
+    }
+
+    pub(crate) fn state(self, auction: &AuctionId) -> String {
+        self.of(auction, "state")
+    }
+
+    pub(crate) fn log(self, auction: &AuctionId) -> String {
+        self.of(auction, "log")
+    }
+
+    pub(crate) fn ids(self, auction: &AuctionId) -> String {
+        self.of(auction, "ids")
+    }
+
+    pub(crate) fn outbox(shard: Shard) -> String {
+        format!("gavel:{{{shard}}}:outbox")
+    }
+
+    pub(crate) fn deadlines(shard: Shard) -> String {
+        format!("gavel:{{{shard}}}:deadlines")
+    }
+
+    pub(crate) fn relay_lease(shard: Shard) -> String {
+        format!("gavel:{{{shard}}}:relay")
+    }
+
+    fn of(self, auction: &AuctionId, what: &str) -> String {
+        format!("gavel:{{{}}}:{what}:{auction}", self.shard(auction))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_auction_and_its_shard_share_one_hash_tag() {
+        let keys = Keys::new(8);
+        let id = AuctionId::parse("use1_01928e2c-7f3e-7abc-8def-0123456789ab").unwrap();
+        let tag = |key: &str| key.split(['{', '}']).nth(1).map(str::to_owned);
+        let shard = keys.shard(&id);
+        for key in [keys.state(&id), keys.log(&id), keys.ids(&id), Keys::outbox(shard)] {
+            assert_eq!(tag(&key), Some(shard.to_string()), "{key}");
+        }
+    }
+
+    #[test]
+    fn auctions_spread_over_all_shards() {
+        let keys = Keys::new(8);
+        let used: std::collections::BTreeSet<_> = (0..200)
+            .map(|n| format!("use1_01928e2c-7f3e-7abc-8def-0123456{n:05x}"))
+            .map(|id| keys.shard(&AuctionId::parse(&id).unwrap()))
+            .collect();
+        assert_eq!(used.len(), 8);
+    }
+}

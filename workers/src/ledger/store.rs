@@ -1,0 +1,260 @@
+//! Reading and writing live auctions in Redis. Decides nothing.
+
+use std::collections::HashMap;
+
+use gavel_core::auction::{Auction, Event, EventKind, Phase};
+use gavel_core::ids::{AuctionId, BidId};
+use gavel_core::time::Timestamp;
+use redis::aio::ConnectionManager;
+use redis::{Pipeline, Script};
+
+use super::keys::{Keys, Shard, WAKE_CHANNEL};
+use crate::limits::{CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DUE_AUCTIONS_MAX, SKEW_MS_MAX};
+
+/// Why Redis could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StoreError {
+    /// It refused, was out of reach, or did not answer in time.
+    #[error("redis failed")]
+    Redis(#[from] redis::RedisError),
+    /// What it holds is not what a ledger writes. Fails closed: the auction is not served.
+    #[error("{0} in redis is not valid")]
+    Corrupt(&'static str),
+}
+
+/// How a commit went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Committed {
+    /// Everything was written.
+    Ok,
+    /// Another worker was faster; nothing was written.
+    Moved,
+    /// It was decided too long ago, or by a wrong clock; nothing was written.
+    Skew,
+    /// The auction's time ran out between the decision and the commit; nothing was written.
+    Late,
+}
+
+/// A whole auction as loaded.
+pub(super) struct Loaded {
+    pub(super) state: Auction,
+    /// Accepted bids by id; `None` when there are too many to keep.
+    pub(super) ids: Option<HashMap<BidId, Event>>,
+    /// The log position up to which events have left the outbox.
+    pub(super) relayed: u64,
+}
+
+/// Redis, as the ledger uses it.
+#[derive(Clone)]
+pub(crate) struct Store {
+    redis: ConnectionManager,
+    keys: Keys,
+    commit: Script,
+}
+
+impl Store {
+    pub(crate) fn new(redis: ConnectionManager, keys: Keys) -> Self {
+        Self { redis, keys, commit: Script::new(include_str!("commit.lua")) }
+    }
+
+    /// Redis time.
+    pub(super) async fn time(&self) -> Result<Timestamp, StoreError> {
+        let (seconds, micros): (i64, i64) =
+            redis::cmd("TIME").query_async(&mut self.redis.clone()).await?;
+        Ok(Timestamp::from_ms(seconds.saturating_mul(1_000).saturating_add(micros / 1_000)))
+    }
+
+    /// The live state, if the auction was ever opened.
+    pub(super) async fn state(&self, auction: &AuctionId) -> Result<Option<Auction>, StoreError> {
+        let text: Option<String> = redis::cmd("HGET")
+            .arg(self.keys.state(auction))
+            .arg("s")
+            .query_async(&mut self.redis.clone())
+            .await?;
+        text.map(|text| parse(&text, "a state")).transpose()
+    }
+
+    /// The state with everything a sequencer caches. The state is read before the ids, so the ids
+    /// may be newer than the state but never older.
+    pub(super) async fn load(&self, auction: &AuctionId) -> Result<Option<Loaded>, StoreError> {
+        let mut redis = self.redis.clone();
+        let (state, relayed): (Option<String>, Option<u64>) = redis::cmd("HMGET")
+            .arg(self.keys.state(auction))
+            .arg(&["s", "r"])
+            .query_async(&mut redis)
+            .await?;
+        let Some(state) = state else { return Ok(None) };
+        let state: Auction = parse(&state, "a state")?;
+        let few = usize::try_from(state.seq).is_ok_and(|bids| bids <= CACHED_IDS_MAX);
+        let ids = if few { Some(self.all_ids(auction).await?) } else { None };
+        Ok(Some(Loaded { state, ids, relayed: relayed.unwrap_or(0) }))
+    }
+
+    async fn all_ids(&self, auction: &AuctionId) -> Result<HashMap<BidId, Event>, StoreError> {
+        let raw: HashMap<String, String> = redis::cmd("HGETALL")
+            .arg(self.keys.ids(auction))
+            .query_async(&mut self.redis.clone())
+            .await?;
+        raw.into_iter().map(|(id, event)| accepted(&id, &event)).collect()
+    }
+
+    /// The accepted bids among `bids`.
+    pub(super) async fn ids(
+        &self,
+        auction: &AuctionId,
+        bids: &[&BidId],
+    ) -> Result<HashMap<BidId, Event>, StoreError> {
+        if bids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.keys.ids(auction));
+        for bid in bids {
+            command.arg(bid.as_str());
+        }
+        let found: Vec<Option<String>> = command.query_async(&mut self.redis.clone()).await?;
+        let pairs = bids.iter().zip(found).filter_map(|(bid, event)| Some((bid, event?)));
+        pairs.map(|(bid, event)| accepted(bid.as_str(), &event)).collect()
+    }
+
+    /// The events after `position`, oldest first, at most [`CATCH_UP_EVENTS_MAX`].
+    pub(super) async fn events_after(
+        &self,
+        auction: &AuctionId,
+        position: u64,
+    ) -> Result<Vec<Event>, StoreError> {
+        let entries: Vec<(String, Vec<String>)> = redis::cmd("XRANGE")
+            .arg(self.keys.log(auction))
+            .arg(format!("{}-0", position.saturating_add(1)))
+            .arg("+")
+            .arg("COUNT")
+            .arg(CATCH_UP_EVENTS_MAX)
+            .query_async(&mut self.redis.clone())
+            .await?;
+        let event = |(_, fields): (String, Vec<String>)| match fields.as_slice() {
+            [_, event] => parse(event, "a log entry"),
+            _ => Err(StoreError::Corrupt("a log entry")),
+        };
+        entries.into_iter().map(event).collect()
+    }
+
+    /// Appends `events` and writes `after`, if the stored position is still `expected`.
+    pub(super) async fn commit(
+        &self,
+        expected: u64,
+        after: &Auction,
+        events: &[Event],
+        now: Timestamp,
+        not_after: Option<Timestamp>,
+    ) -> Result<(Committed, Timestamp), StoreError> {
+        let (auction, shard) = (&after.id, self.keys.shard(&after.id));
+        let mut call = self.commit.prepare_invoke();
+        call.key(self.keys.state(auction))
+            .key(self.keys.log(auction))
+            .key(self.keys.ids(auction))
+            .key(Keys::outbox(shard))
+            .key(Keys::deadlines(shard))
+            .arg(expected.to_string())
+            .arg(now.as_ms().to_string())
+            .arg(SKEW_MS_MAX.to_string())
+            .arg(not_after.map(|at| at.as_ms().to_string()).unwrap_or_default())
+            .arg(after.position.to_string())
+            .arg(text(after)?)
+            .arg(deadline(after).map(|at| at.as_ms().to_string()).unwrap_or_default())
+            .arg(auction.as_str())
+            .arg(WAKE_CHANNEL)
+            .arg(shard.to_string());
+        for event in events {
+            let bid = match &event.kind {
+                EventKind::Bid(bid) => bid.bid_id.as_str(),
+                _ => "",
+            };
+            call.arg(event.position.to_string()).arg(bid).arg(text(event)?);
+        }
+        let (status, redis_now): (String, i64) =
+            call.invoke_async(&mut self.redis.clone()).await?;
+        let committed = match status.as_str() {
+            "ok" => Committed::Ok,
+            "moved" => Committed::Moved,
+            "skew" => Committed::Skew,
+            "late" => Committed::Late,
+            _ => return Err(StoreError::Corrupt("the commit script's answer")),
+        };
+        Ok((committed, Timestamp::from_ms(redis_now)))
+    }
+
+    /// The log position up to which an auction's events have left the outbox.
+    pub(super) async fn relayed(&self, auction: &AuctionId) -> Result<u64, StoreError> {
+        let relayed: Option<u64> = redis::cmd("HGET")
+            .arg(self.keys.state(auction))
+            .arg("r")
+            .query_async(&mut self.redis.clone())
+            .await?;
+        Ok(relayed.unwrap_or(0))
+    }
+
+    /// Auctions whose deadline is at or before `now`, over all shards.
+    pub(super) async fn due(&self, now: Timestamp) -> Result<Vec<AuctionId>, StoreError> {
+        let mut calls = Pipeline::new();
+        for shard in self.keys.shards() {
+            calls
+                .cmd("ZRANGEBYSCORE")
+                .arg(Keys::deadlines(shard))
+                .arg("-inf")
+                .arg(now.as_ms())
+                .arg("LIMIT")
+                .arg(0)
+                .arg(DUE_AUCTIONS_MAX);
+        }
+        let due: Vec<Vec<String>> = calls.query_async(&mut self.redis.clone()).await?;
+        let id = |text: String| {
+            AuctionId::parse(&text).map_err(|_| StoreError::Corrupt("a deadline"))
+        };
+        due.into_iter().flatten().map(id).collect()
+    }
+
+    /// Forgets the deadline of a closed auction, once its result is recorded elsewhere.
+    pub(super) async fn forget_deadline(&self, auction: &AuctionId) -> Result<(), StoreError> {
+        redis::cmd("ZREM")
+            .arg(Keys::deadlines(self.shard(auction)))
+            .arg(auction.as_str())
+            .query_async::<()>(&mut self.redis.clone())
+            .await?;
+        Ok(())
+    }
+
+    pub(super) fn shard(&self, auction: &AuctionId) -> Shard {
+        self.keys.shard(auction)
+    }
+
+    /// Asks Redis whether it answers.
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        Ok(redis::cmd("PING").query_async::<()>(&mut self.redis.clone()).await?)
+    }
+}
+
+/// When the timer must look at this auction next: at its close while live, at once when closed (to
+/// record the result), never while scheduled or paused.
+fn deadline(state: &Auction) -> Option<Timestamp> {
+    match state.phase {
+        Phase::Live { .. } => state.closes_at(),
+        Phase::Closed { at, .. } => Some(at),
+        Phase::Scheduled | Phase::Paused { .. } => None,
+    }
+}
+
+fn accepted(id: &str, event: &str) -> Result<(BidId, Event), StoreError> {
+    let id = BidId::parse(id).map_err(|_| StoreError::Corrupt("a bid id"))?;
+    Ok((id, parse(event, "an accepted bid")?))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(
+    text: &str,
+    what: &'static str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt(what))
+}
+
+fn text<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::Corrupt("a value to write"))
+}

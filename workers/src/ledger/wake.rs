@@ -1,0 +1,75 @@
+//! Wake-ups over Redis pub/sub: "this shard's outbox has something" and "this auction was relayed up
+//! to here". Delivered at most once, so nothing depends on one: whoever waits also polls.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use gavel_core::ids::AuctionId;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::acknowledge::Relayed;
+use super::connect::Redis;
+use super::keys::{Shard, WAKE_CHANNEL};
+use crate::limits::RETRY_PAUSE_MAX;
+
+/// Who is woken.
+#[derive(Clone)]
+pub(crate) struct Wakes {
+    /// The relayed positions bids wait for.
+    pub(crate) relayed: Relayed,
+    outboxes: Arc<[Notify]>,
+}
+
+impl Wakes {
+    pub(crate) fn new(redis: &Redis) -> Self {
+        let outboxes = redis.keys.shards().map(|_| Notify::new()).collect();
+        Self { relayed: Relayed::default(), outboxes }
+    }
+
+    /// Waits until `shard`'s outbox has something, or says so by mistake.
+    pub(crate) async fn outbox(&self, shard: Shard) {
+        match self.outboxes.get(usize::from(shard)) {
+            Some(notify) => notify.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn wake(&self, message: &str) {
+        if let Some(shard) = message.strip_prefix("o:") {
+            if let Some(notify) = shard.parse().ok().and_then(|n: usize| self.outboxes.get(n)) {
+                notify.notify_one();
+            }
+        } else if let Some((position, auction)) =
+            message.strip_prefix("r:").and_then(|rest| rest.split_once(':'))
+            && let (Ok(position), Ok(auction)) = (position.parse(), AuctionId::parse(auction))
+        {
+            self.relayed.reached(&auction, position);
+        }
+    }
+}
+
+/// Listens until `stop`, connecting again whenever the connection is lost.
+pub(crate) async fn listen(redis: Redis, wakes: Wakes, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let listening = async {
+            let mut subscription = redis.client.get_async_pubsub().await?;
+            subscription.subscribe(WAKE_CHANNEL).await?;
+            let mut messages = subscription.on_message();
+            while let Some(message) = messages.next().await {
+                wakes.wake(&message.get_payload::<String>()?);
+            }
+            Ok::<_, redis::RedisError>(())
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            ended = listening => {
+                tracing::warn!(error = ?ended.err(), "wake-up subscription lost, subscribing again");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RETRY_PAUSE_MAX / 4) => {}
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! One shard's outbox in Redis: the entries that wait, the lease of the relay that works on it.
+
+use redis::aio::ConnectionManager;
+use redis::{RedisResult, Script};
+use uuid::Uuid;
+
+use super::message::{Entry, Message};
+use crate::ledger::Redis;
+use crate::ledger::keys::{Keys, Shard, WAKE_CHANNEL};
+use crate::limits::{OUTBOX_ENTRIES_MAX, RELAY_LEASE};
+
+/// Takes or renews the lease. KEYS 1 lease; ARGV 1 owner, 2 life in ms.
+const OWN: &str = "
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1";
+
+/// Gives the lease up, if it is ours. KEYS 1 lease; ARGV 1 owner.
+const RELEASE: &str = "
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1";
+
+pub(super) struct Outbox {
+    redis: ConnectionManager,
+    keys: Keys,
+    shard: Shard,
+    owner: String,
+    own: Script,
+    release: Script,
+    relayed: Script,
+}
+
+impl Outbox {
+    pub(super) fn new(redis: &Redis, shard: Shard) -> Self {
+        Self {
+            redis: redis.connection.clone(),
+            keys: redis.keys,
+            shard,
+            owner: Uuid::now_v7().to_string(),
+            own: Script::new(OWN),
+            release: Script::new(RELEASE),
+            relayed: Script::new(include_str!("relayed.lua")),
+        }
+    }
+
+    /// Whether this relay may work on the shard now.
+    pub(super) async fn own(&self) -> RedisResult<bool> {
+        self.own
+            .key(Keys::relay_lease(self.shard))
+            .arg(&self.owner)
+            .arg(RELAY_LEASE.as_millis().to_string())
+            .invoke_async(&mut self.redis.clone())
+            .await
+    }
+
+    /// Lets another relay take over at once.
+    pub(super) async fn release(&self) {
+        let released: RedisResult<()> = self
+            .release
+            .key(Keys::relay_lease(self.shard))
+            .arg(&self.owner)
+            .invoke_async(&mut self.redis.clone())
+            .await;
+        if let Err(error) = released {
+            tracing::warn!(shard = self.shard, error = ?error, "lease not released, it will expire");
+        }
+    }
+
+    /// The oldest waiting entries.
+    pub(super) async fn entries(&self) -> RedisResult<Vec<Entry>> {
+        let raw: Vec<(String, Vec<String>)> = redis::cmd("XRANGE")
+            .arg(Keys::outbox(self.shard))
+            .arg("-")
+            .arg("+")
+            .arg("COUNT")
+            .arg(OUTBOX_ENTRIES_MAX)
+            .query_async(&mut self.redis.clone())
+            .await?;
+        let event = |fields: Vec<String>| {
+            fields.chunks_exact(2).find(|pair| pair[0] == "e").map(|pair| pair[1].clone())
+        };
+        Ok(raw
+            .into_iter()
+            .map(|(id, fields)| Entry { id, event: event(fields).unwrap_or_default() })
+            .collect())
+    }
+
+    /// Takes a message's entries out and wakes the bids that wait for it.
+    pub(super) async fn relayed(&self, message: &Message) -> RedisResult<()> {
+        self.relayed
+            .key(self.keys.state(&message.auction))
+            .key(Keys::outbox(self.shard))
+            .arg(message.last)
+            .arg(WAKE_CHANNEL)
+            .arg(message.auction.as_str())
+            .arg(&message.entries)
+            .invoke_async(&mut self.redis.clone())
+            .await
+    }
+}

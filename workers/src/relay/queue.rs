@@ -1,0 +1,60 @@
+//! Sending to the bid queue (SQS FIFO; group = auction).
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+
+use super::message::Message;
+
+/// The bid queue.
+#[derive(Clone)]
+pub(crate) struct BidQueue {
+    client: Client,
+    url: String,
+}
+
+/// What became of a batch. A call that succeeds can still have failed for some entries.
+pub(super) struct Sent {
+    /// Indices of the messages the queue has.
+    pub(super) accepted: Vec<usize>,
+    /// Why it does not have the others; for the log.
+    pub(super) failure: Option<String>,
+}
+
+impl BidQueue {
+    pub(crate) const fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Sends at most ten messages in one call.
+    pub(super) async fn send(&self, messages: &[Message]) -> Sent {
+        let entry = |(index, message): (usize, &Message)| {
+            SendMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .message_group_id(message.auction.as_str())
+                .message_deduplication_id(message.deduplication_id())
+                .message_body(&message.body)
+                .build()
+        };
+        let entries: Result<Vec<_>, _> = messages.iter().enumerate().map(entry).collect();
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => {
+                return Sent { accepted: Vec::new(), failure: Some(error.to_string()) };
+            }
+        };
+        let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
+        match call.send().await {
+            Ok(reply) => Sent {
+                accepted: reply.successful().iter().filter_map(|ok| ok.id().parse().ok()).collect(),
+                failure: reply.failed().first().map(|failed| {
+                    format!("{}: {}", failed.code(), failed.message().unwrap_or_default())
+                }),
+            },
+            Err(error) => Sent {
+                accepted: Vec::new(),
+                failure: Some(DisplayErrorContext(&error).to_string()),
+            },
+        }
+    }
+}
