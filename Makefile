@@ -1,0 +1,41 @@
+# Gavel's commands. `make` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help up down smoke test programs
+
+help: ## list the commands
+	@echo "Gavel: live auctions, bids through WebAssembly at the edge"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+	@echo
+	@echo "Ports of make up: GAVEL_EDGE_PORT (3000), GAVEL_WORKERS_PORT (8081), GAVEL_REDIS_PORT (6390),"
+	@echo "GAVEL_POSTGRES_PORT (5440), GAVEL_AWS_PORT (4566)"
+
+up: ## install what is missing, build, start everything; Ctrl-C stops it
+	@echo "[1/4] installing what is missing"
+	@infra/local/install
+	@$(MAKE) --no-print-directory programs STEP=2 STEPS=4
+	@echo "[4/4] starting the stack"
+	@exec $(TARGET)/debug/gavel-local up
+
+down: ## stop a running stack
+	@$(TARGET)/debug/gavel-local down
+
+smoke: ## run one auction against the running stack and check every trace it leaves
+	@$(TARGET)/debug/gavel-local smoke
+
+test: ## run every test, each with a stack of its own where it needs one
+	@echo "[1/4] installing what is missing"
+	@infra/local/install test
+	@$(MAKE) --no-print-directory programs STEP=2 STEPS=4
+	@echo "[4/4] running the tests"
+	@cargo nextest run --workspace $(NEXTEST)
+	@cargo test --workspace --doc --quiet
+
+# Where cargo puts what it builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+programs:
+	@echo "[$(STEP)/$(STEPS)] building the edge's WebAssembly"
+	@infra/local/build-wasm
+	@echo "[$$(($(STEP) + 1))/$(STEPS)] building the programs"
+	@cargo build --workspace --bins

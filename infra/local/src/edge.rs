@@ -1,0 +1,72 @@
+//! The edge: `gavel-host` running the checkout's `spin.toml`, byte for byte what `spin up` would run.
+//!
+//! The shared key goes through the environment, where other users of the machine cannot see it;
+//! everything else is on the command line.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::ports::Port;
+use crate::process::Spec;
+use crate::service::{Probe, Service};
+use crate::{Options, Settings, paths};
+
+/// The component that `spin.toml` names as its source.
+const COMPONENT: &str = "target/wasm32-wasip2/release/gavel_gateway.wasm";
+
+pub(crate) fn refuse_unbuilt() -> Result<()> {
+    if !paths::checkout().join(COMPONENT).is_file() {
+        bail!("the edge's component is not built: run `infra/local/build-wasm`");
+    }
+    Ok(())
+}
+
+/// The edge on `port` with its state in `<dir>/edge`; not started yet.
+///
+/// # Errors
+/// When the host is not built, or its folder cannot be made.
+pub fn service(
+    settings: &Settings,
+    options: &Options,
+    port: Port,
+    dir: &Path,
+    logs: &Path,
+) -> Result<Service> {
+    let checkout = paths::checkout();
+    let state = dir.join("edge");
+    fs::create_dir_all(&state)?;
+    let manifest = checkout.join("spin.toml").display().to_string();
+    let (listen, state) = (port.address().to_string(), state.display().to_string());
+    let mut spec = Spec::new("edge", paths::built("gavel-host")?, checkout, logs)
+        .args(["up", "--from", &manifest, "--listen", &listen, "--state-dir", &state])
+        .env([("SPIN_VARIABLE_EDGE_KEY", settings.edge_key.as_str())]);
+    for (name, value) in variables(settings, &options.edge_variables) {
+        spec = spec.args(["--variable".to_owned(), format!("{name}={value}")]);
+    }
+    spec = spec.args(options.edge_args.iter().cloned());
+    let probe = Probe::HttpAnswer(format!("{}/healthz", port.url()));
+    Ok(Service::new(spec, probe, port))
+}
+
+/// The variables of `spin.toml`, each once; those asked for replace ours.
+fn variables(settings: &Settings, asked: &[(String, String)]) -> Vec<(String, String)> {
+    let mut variables = vec![
+        ("region_1_code", &settings.region),
+        ("region_1_url", &settings.workers_url),
+        ("cognito_region", &settings.cognito_region),
+        ("cognito_user_pool_id", &settings.user_pool_id),
+        ("cognito_app_client_ids", &settings.app_client_id),
+        ("cognito_jwks_origin", &settings.aws_endpoint_url),
+        ("cognito_issuer", &settings.issuer),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.clone()))
+    .collect::<Vec<_>>();
+    for (name, value) in asked {
+        variables.retain(|(known, _)| known != name);
+        variables.push((name.clone(), value.clone()));
+    }
+    variables
+}

@@ -1,0 +1,58 @@
+//! `gavel-local`: the stack of `make up` from the command line.
+//!
+//! Only parses arguments and says how it ended; the work is in the modules and the library.
+//! Invariant: exit code 0 means done, 1 means it could not be done and why was said.
+
+mod down;
+mod lock;
+mod smoke;
+mod status;
+mod token;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Gavel's local stack: Redis, PostgreSQL, an AWS emulator, the workers and the edge.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything and stay in the foreground; Ctrl-C stops it.
+    Up(up::Arguments),
+    /// Stop a running stack.
+    Down,
+    /// Say whether a stack runs and which of its parts answer.
+    Status,
+    /// Run one auction against the running stack and check every trace it leaves.
+    Smoke,
+    /// Print an access token of a sample account: seller, bidder-1, bidder-2 or admin.
+    Token {
+        /// The account.
+        account: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Up(arguments) => up::run(arguments).await,
+        Command::Down => down::run().await,
+        Command::Status => status::run().await,
+        Command::Smoke => smoke::run().await,
+        Command::Token { account } => token::run(&account).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gavel-local: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

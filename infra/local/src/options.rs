@@ -1,0 +1,119 @@
+//! What to start, and where.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::ports::Port;
+use crate::progress::Progress;
+use crate::{paths, secret};
+
+/// One worker.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// Its name, also that of its log. Names of one stack differ.
+    pub name: String,
+    /// The roles it plays, such as `all` or `api,timer`.
+    pub roles: String,
+    /// Variables on top of, or instead of, those of the stack.
+    pub env: Vec<(String, String)>,
+}
+
+impl WorkerOptions {
+    /// A worker that plays all roles.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), roles: "all".to_owned(), env: Vec::new() }
+    }
+}
+
+/// The ports of a stack.
+#[derive(Debug)]
+pub struct Ports {
+    /// Redis.
+    pub redis: Port,
+    /// PostgreSQL.
+    pub postgres: Port,
+    /// The AWS emulator.
+    pub aws: Port,
+    /// The first worker; further ones take free ports.
+    pub workers: Port,
+    /// The edge.
+    pub edge: Port,
+}
+
+/// A stack to start.
+#[derive(Debug)]
+pub struct Options {
+    /// Its folder: data in `data/`, logs in `logs/`.
+    pub dir: PathBuf,
+    /// Whether the folder stays when the stack is gone. A failing test's folder always stays.
+    pub keep: bool,
+    /// Whether PostgreSQL waits for the disk.
+    pub durable: bool,
+    /// Where it listens.
+    pub ports: Ports,
+    /// Appended to the names of pool, queues, table and (with `_` for `-`) database.
+    pub suffix: String,
+    /// The password of the sample accounts.
+    pub password: String,
+    /// The workers, started one after the other; none: no worker.
+    pub workers: Vec<WorkerOptions>,
+    /// Whether there is an edge.
+    pub edge: bool,
+    /// Variables of `spin.toml` on top of, or instead of, those of the stack.
+    pub edge_variables: Vec<(String, String)>,
+    /// More arguments for `gavel-host up`.
+    pub edge_args: Vec<String>,
+    /// Whether it says what it does.
+    pub progress: Progress,
+}
+
+impl Options {
+    /// A whole stack of a test's own: free ports, a temporary folder, one worker with all roles.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn for_tests() -> Result<Self> {
+        let ports = Ports {
+            redis: Port::free()?,
+            postgres: Port::free()?,
+            aws: Port::free()?,
+            workers: Port::free()?,
+            edge: Port::free()?,
+        };
+        // Not below the checkout: PostgreSQL may run as an account that cannot reach it.
+        let dir = std::env::temp_dir().join(format!("gavel-test-{}", secret::suffix()));
+        Ok(Self { keep: false, durable: false, ..Self::new(dir, ports) })
+    }
+
+    /// Redis, PostgreSQL and the emulator with its resources for a test; no worker and no edge.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn services_for_tests() -> Result<Self> {
+        Ok(Self { workers: Vec::new(), edge: false, ..Self::for_tests()? })
+    }
+
+    /// The stack of `make up`: its state is kept in `.local/`, steps are printed.
+    #[must_use]
+    pub fn local(ports: Ports) -> Self {
+        Self { progress: Progress::Print, ..Self::new(paths::local_dir(), ports) }
+    }
+
+    fn new(dir: PathBuf, ports: Ports) -> Self {
+        Self {
+            dir,
+            keep: true,
+            durable: true,
+            ports,
+            suffix: String::new(),
+            password: secret::password(),
+            workers: vec![WorkerOptions::named("workers")],
+            edge: true,
+            edge_variables: Vec::new(),
+            edge_args: Vec::new(),
+            progress: Progress::Silent,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The AWS resources a stack needs, made if they are not there.
+//!
+//! Runs at every start: the emulator keeps its state only when it is stopped in good order. Does not
+//! change a resource that exists, except that the sample accounts get the password of this start.
+//! Invariant: running it twice equals running it once.
+
+mod cognito;
+mod dynamodb;
+mod sqs;
+
+use anyhow::Result;
+
+pub use cognito::{add_user, sign_in};
+
+use crate::aws::Clients;
+
+/// The sample accounts and the groups they are in.
+pub const ACCOUNTS: [(&str, &[&str]); 4] =
+    [("seller", &["seller"]), ("bidder-1", &[]), ("bidder-2", &[]), ("admin", &["admin"])];
+
+/// The groups of the pool.
+pub const GROUPS: [&str; 2] = ["seller", "admin"];
+
+/// What the resources are called.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The user pool.
+    pub user_pool: String,
+    /// The table of the bid history.
+    pub bids_table: String,
+    /// The queue to the bid history, without `.fifo`.
+    pub bid_queue: String,
+}
+
+impl Names {
+    /// The names of design §7; a suffix (such as `-a1b2`) keeps several sets apart in one emulator.
+    #[must_use]
+    pub fn new(suffix: &str) -> Self {
+        Self {
+            user_pool: format!("gavel{suffix}"),
+            bids_table: format!("bids_history{suffix}"),
+            bid_queue: format!("bid-persistence-queue{suffix}"),
+        }
+    }
+}
+
+/// The ids and addresses of what was made.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    /// The user pool.
+    pub user_pool_id: String,
+    /// The app client the edge accepts.
+    pub app_client_id: String,
+    /// Another app client of the pool, which it must refuse.
+    pub other_app_client_id: String,
+    /// `iss` of the pool's tokens.
+    pub issuer: String,
+    /// The queue to the bid history.
+    pub bid_queue_url: String,
+    /// Its dead-letter queue.
+    pub bid_dead_letter_queue_url: String,
+    /// The table of the bid history.
+    pub bids_table: String,
+}
+
+/// Makes whatever is missing; the sample accounts get `password`.
+///
+/// # Errors
+/// When the emulator cannot be reached or refuses.
+pub async fn provision(clients: &Clients, names: &Names, password: &str) -> Result<Resources> {
+    let (pool, queues, ()) = tokio::try_join!(
+        cognito::pool(&clients.cognito, &names.user_pool, password),
+        sqs::fifo_with_dead_letters(&clients.sqs, &names.bid_queue),
+        dynamodb::bids_table(&clients.dynamodb, &names.bids_table),
+    )?;
+    Ok(Resources {
+        issuer: format!("https://cognito-idp.{}.amazonaws.com/{}", crate::aws::REGION, pool.id),
+        user_pool_id: pool.id,
+        app_client_id: pool.app_client_id,
+        other_app_client_id: pool.other_app_client_id,
+        bid_queue_url: queues.url,
+        bid_dead_letter_queue_url: queues.dead_letter_url,
+        bids_table: names.bids_table.clone(),
+    })
+}
