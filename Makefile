@@ -23,13 +23,13 @@ down: ## stop a running stack
 smoke: ## run one auction against the running stack and check every trace it leaves
 	@$(TARGET)/debug/gavel-local smoke
 
+# There are no documentation tests (cargo-nextest would not run them): examples are marked as text.
 test: ## run every test, each with a stack of its own where it needs one
 	@echo "[1/4] installing what is missing"
 	@infra/local/install test
 	@$(MAKE) --no-print-directory programs STEP=2 STEPS=4
 	@echo "[4/4] running the tests"
 	@cargo nextest run --workspace $(NEXTEST)
-	@cargo test --workspace --doc --quiet
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)

@@ -2,22 +2,18 @@
 //!
 //! `make up`, `make smoke` and the tests all start their stack through this crate, so what is
 //! tested is what runs. A test starts a whole stack of its own on free ports (measured: Redis,
-//! PostgreSQL, the emulator and all its resources in about 1 s on two cores), because sharing
+//! PostgreSQL, the emulator and all its resources in under 2 s on two cores), because sharing
 //! services between test processes would need reference counting across processes and would let
 //! one test's outage become another's.
 //!
 //! Not here: Docker, TLS, and anything a production deployment uses; that is `infra/` elsewhere.
 //! Invariant: nothing started here outlives its owner, however the owner ends.
 //!
-//! ```no_run
-//! # async fn example() -> anyhow::Result<()> {
-//! use gavel_local::{Options, Stack};
+//! ```text
 //! let mut stack = Stack::start(Options::for_tests()?).await?;
 //! let seller = stack.sign_in("seller").await?.access;
 //! stack.redis.kill().await?;
 //! stack.redis.start().await?;
-//! # drop(seller); Ok(())
-//! # }
 //! ```
 
 pub mod aws;
