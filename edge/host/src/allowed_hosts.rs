@@ -63,13 +63,15 @@ impl Destination {
     /// The place a request to `uri` would connect to; `None` if the URI does not say.
     pub fn of(uri: &Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?;
-        let port = match (uri.authority()?.port(), scheme) {
-            (Some(port), _) => port.as_str().parse().ok()?,
-            (None, "http") => 80,
-            (None, "https") => 443,
-            _ => return None,
+        let authority = uri.authority()?;
+        let host = authority.host();
+        let after_user = authority.as_str().rsplit('@').next().unwrap_or_default();
+        let port = match (after_user.strip_prefix(host)?, scheme) {
+            ("", "http") => 80,
+            ("", "https") => 443,
+            (port, _) => port.strip_prefix(':')?.parse().ok()?,
         };
-        let host = uri.host().filter(|host| !host.is_empty())?.to_ascii_lowercase();
+        let host = Some(host.to_ascii_lowercase()).filter(|host| !host.is_empty())?;
         Some(Self { scheme: scheme.to_owned(), host, port })
     }
 }

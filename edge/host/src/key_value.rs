@@ -97,12 +97,12 @@ fn with_store<T, R>(
         let label = view.table.get(store)?.label.clone();
         wasmtime::error::Ok((Arc::clone(&view.state.grant.stores), label))
     })?;
-    Ok(operation(&stores, &label).map_err(to_guest))
+    Ok(operation(&stores, &label).map_err(|error| to_guest(&error)))
 }
 
 /// The guest learns that it failed and which limit it broke; the details of a fault go to the log.
-fn to_guest(error: StoreError) -> Error {
-    if let StoreError::Sqlite(source) = &error {
+fn to_guest(error: &StoreError) -> Error {
+    if let StoreError::Sqlite(source) = error {
         tracing::error!(error = %source, "key-value store failed");
     }
     Error::Other(error.to_string())

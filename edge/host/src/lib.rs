@@ -11,6 +11,7 @@ pub mod app;
 mod bindings;
 pub mod cli;
 pub mod engine;
+pub mod fate;
 pub mod guest;
 pub mod guest_log;
 pub mod guest_variables;

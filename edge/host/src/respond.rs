@@ -13,10 +13,11 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use tokio::time::timeout;
-use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError};
+use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, TrapOrPanicError};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::app::App;
+use crate::fate::{FatedBody, RequestFate};
 use crate::request;
 use crate::routes::RESERVED_PREFIX;
 
@@ -75,8 +76,16 @@ impl Responder {
             return bare(StatusCode::BAD_REQUEST);
         }
         let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
-        match timeout(self.request_timeout, handler.handle((), request)).await {
-            Ok(Ok(response)) => response,
+        let (fate, started) = (RequestFate::default(), Instant::now());
+        match timeout(self.request_timeout, handler.handle(fate.clone(), request)).await {
+            Ok(Ok(response)) => response.map(|body| FatedBody::new(body, fate).boxed_unsync()),
+            // A stuck instance is killed soon after the time-out; on a busy machine that may be
+            // noticed first.
+            Ok(Err(error))
+                if error.is::<TrapOrPanicError>() && started.elapsed() >= self.request_timeout =>
+            {
+                late(found.component)
+            }
             Ok(Err(error)) => failure(found.component, &error),
             Err(_) => late(found.component),
         }
@@ -100,7 +109,7 @@ fn failure(component: &str, error: &wasmtime::Error) -> Response<WasiBody> {
     if error.is::<ExpirationError>() {
         return late(component);
     }
-    if let Some(error) = error.downcast_ref::<InstantiationError<()>>() {
+    if let Some(error) = error.downcast_ref::<InstantiationError<RequestFate>>() {
         tracing::error!(component, error = ?error.error, "no instance for a request");
         let mut response = bare(StatusCode::SERVICE_UNAVAILABLE);
         // Instances are freed as requests end, which is well within a second.

@@ -21,6 +21,7 @@ use wasmtime_wasi_http::handler::{
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
+use crate::fate::{InstanceFate, RequestFate};
 use crate::guest::{Grants, Guest};
 use crate::limits::{EPOCH_TICK, STUCK_INSTANCE_GRACE};
 
@@ -74,7 +75,8 @@ impl HandlerState for InstanceFactory {
         let mut store = Store::new(&self.engine, Guest::new(&self.grants));
         store.limiter(|guest| &mut guest.limits);
         let busy_ticks = Arc::new(AtomicU64::new(0));
-        watch(&mut store, Arc::clone(&busy_ticks), self.policy.request_timeout);
+        let busy_max = self.policy.request_timeout.saturating_add(STUCK_INSTANCE_GRACE);
+        watch(&mut store, Arc::clone(&busy_ticks), busy_max);
         let proxy = Proxy::P3(self.service.instantiate_async(&mut store).await?);
         Ok(Instance {
             store,
@@ -88,6 +90,7 @@ impl HandlerState for InstanceFactory {
                 policy: self.policy,
                 component: Arc::clone(&self.grants.component),
                 busy_ticks,
+                fate: InstanceFate::default(),
             },
         })
     }
@@ -143,11 +146,12 @@ pub struct Worker {
     policy: ReusePolicy,
     component: Arc<str>,
     busy_ticks: Arc<AtomicU64>,
+    fate: InstanceFate,
 }
 
 impl WorkerState for Worker {
     type StoreData = Guest;
-    type RequestData = ();
+    type RequestData = RequestFate;
 
     fn should_accept_request(&self, concurrent_count: usize, total_count: usize) -> ShouldAccept {
         // Asked on every turn of the instance's event loop, so it is not stuck.
@@ -164,14 +168,16 @@ impl WorkerState for Worker {
     fn on_request_start(
         &self,
         _: StoreContextMut<'_, Guest>,
-        (): (),
+        request: RequestFate,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync + 'static>> {
+        request.bind(self.fate.clone());
         Box::pin(sleep(self.policy.request_timeout))
     }
 
     fn drop(&self, store: Store<Guest>, result: wasmtime::Result<()>) {
         if let Err(error) = result {
+            self.fate.fail();
             tracing::error!(component = %self.component, error = ?error, "instance failed");
         }
         drop(store);

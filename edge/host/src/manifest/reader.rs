@@ -3,7 +3,7 @@
 //! It keeps going after a problem so that all of them are reported at once; the model it builds is
 //! only handed out when there was none. Whether names refer to something is checked at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use toml::Spanned;
@@ -19,7 +19,7 @@ type Value<'i> = Spanned<DeValue<'i>>;
 /// # Errors
 /// Every problem found, in the order of the lines.
 pub fn parse(text: &str) -> Result<Manifest, Vec<Problem>> {
-    let mut reader = Reader { text, problems: Vec::new() };
+    let mut reader = Reader { text, declared: BTreeSet::new(), problems: Vec::new() };
     let manifest = match DeTable::parse(text) {
         Ok(root) => reader.manifest(root.into_inner()),
         Err(error) => {
@@ -34,6 +34,8 @@ pub fn parse(text: &str) -> Result<Manifest, Vec<Problem>> {
 
 struct Reader<'t> {
     text: &'t str,
+    /// Ids of components, including those that were refused: no need to miss them as well.
+    declared: BTreeSet<String>,
     problems: Vec<Problem>,
 }
 
@@ -61,6 +63,7 @@ impl<'t> Reader<'t> {
                 "trigger" => manifest.triggers = self.triggers(line, value),
                 "component" => {
                     for (id, line, value) in self.table_entries("component", line, value) {
+                        self.declared.insert(id.clone());
                         if let Some(component) = self.component(&id, line, value) {
                             manifest.components.insert(id, component);
                         }
@@ -228,7 +231,7 @@ impl<'t> Reader<'t> {
                 Ok(pattern) => seen.push(pattern),
                 Err(error) => self.problem(route.line, error.to_string()),
             }
-            if !manifest.components.contains_key(&component.value) {
+            if !self.declared.contains(&component.value) {
                 self.problem(
                     component.line,
                     format!("there is no [component.{}]", component.value),

@@ -1,0 +1,10 @@
+//! The built `gavel-host` with a component that exercises it, over real sockets and signals.
+//!
+//! Nothing here is simulated; the component comes from `infra/local/build-wasm`.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test where they stand")]
+
+mod capabilities;
+mod refusals;
+mod serving;
+mod support;

@@ -1,0 +1,230 @@
+//! The built host with the fixture component: what a component sees and what its clients get.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Host, manifest, until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+#[tokio::test]
+async fn instances_are_reused_up_to_the_count() {
+    let host =
+        Host::fixture(&["--max-instance-reuse-count", "3", "--idle-instance-timeout", "60s"]).await;
+    let mut served = Vec::new();
+    for _ in 0..7 {
+        served.push(host.text("/served").await);
+    }
+    assert_eq!(served, ["1", "2", "3", "1", "2", "3", "1"]);
+}
+
+#[tokio::test]
+async fn reuse_count_one_gives_every_request_its_own_instance() {
+    let host = Host::fixture(&["--max-instance-reuse-count", "1"]).await;
+    for _ in 0..3 {
+        assert_eq!(host.text("/served").await, "1");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_instance_is_dropped_after_the_timeout() {
+    let host = Host::fixture(&["--idle-instance-timeout", "100ms"]).await;
+    assert_eq!(host.text("/served").await, "1");
+    until("a new instance", async || {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        host.text("/served").await == "1"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_instance_serves_requests_at_the_same_time_up_to_the_count() {
+    let host = Host::fixture(&["--max-instance-concurrent-reuse-count", "2"]).await;
+    let answers = futures::future::join_all((0..4).map(|_| host.text("/sleep?ms=300"))).await;
+    let most = answers.iter().map(|answer| answer.parse::<u32>().unwrap()).max();
+    assert_eq!(most, Some(2), "{answers:?}");
+}
+
+#[tokio::test]
+async fn the_component_sees_what_spin_shows_it() {
+    let host = Host::fixture(&[]).await;
+    let url = format!("{}/request?x=1", host.url);
+    let forged = host.client.get(url).header("spin-client-addr", "1.2.3.4:5");
+    let seen = forged.send().await.unwrap().text().await.unwrap();
+    let address = host.address();
+    let addresses: Vec<&str> =
+        seen.lines().filter(|line| line.starts_with("spin-client-addr: ")).collect();
+    assert!(seen.starts_with(&format!("GET http://{address}/request?x=1\n")), "{seen}");
+    assert!(seen.contains(&format!("spin-full-url: http://{address}/request?x=1\n")), "{seen}");
+    assert!(seen.contains("spin-path-info: /request\n"), "{seen}");
+    assert_eq!(addresses.len(), 2, "{seen}");
+    assert_eq!(addresses[0], "spin-client-addr: 1.2.3.4:5");
+    assert!(addresses[1].starts_with("spin-client-addr: 127.0.0.1:"), "{seen}");
+}
+
+#[tokio::test]
+async fn bodies_pass_both_ways() {
+    let host = Host::fixture(&[]).await;
+    let body: Vec<u8> = (0..3_000_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    let request = host.client.post(format!("{}/echo", host.url)).body(body.clone());
+    let echoed = request.send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(echoed, body);
+    assert_eq!(host.text("/drip?ms=1&count=3").await, "0\n1\n2\n");
+}
+
+#[tokio::test]
+async fn spin_s_own_paths_never_reach_the_component() {
+    let host = Host::fixture(&[]).await;
+    assert_eq!(host.get("/.well-known/spin/health").await, (200, "OK".into()));
+    assert_eq!(host.get("/.well-known/spin/info").await, (404, String::new()));
+    assert_eq!(host.get("/nowhere").await, (404, String::new()));
+}
+
+#[tokio::test]
+async fn a_trap_is_a_bare_500_and_the_next_request_is_served() {
+    let host = Host::fixture(&[]).await;
+    assert_eq!(host.get("/panic").await, (500, String::new()));
+    assert_eq!(host.text("/served").await, "1");
+    let ended = host.stop().await;
+    assert!(ended.log.contains("instance failed"), "{}", ended.log);
+    assert!(ended.log.contains("secret detail of a panic"), "{}", ended.log);
+}
+
+#[tokio::test]
+async fn a_late_answer_is_504() {
+    let host = Host::fixture(&["--request-timeout", "300ms"]).await;
+    assert_eq!(host.get("/sleep?ms=30000").await, (504, String::new()));
+}
+
+#[tokio::test]
+async fn a_busy_guest_gets_504_and_holds_nobody_else_up() {
+    let host = Host::fixture(&["--request-timeout", "1s"]).await;
+    let loops = futures::future::join_all((0..8).map(|_| host.get("/loop")));
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let start = Instant::now();
+        host.text("/served").await;
+        start.elapsed()
+    };
+    let (loops, waited) = tokio::join!(loops, others);
+    assert!(loops.iter().all(|(status, _)| *status == 504), "{loops:?}");
+    assert!(waited < Duration::from_millis(700), "{waited:?}");
+    host.text("/served").await;
+}
+
+#[tokio::test]
+async fn a_guest_that_loops_after_its_response_is_killed_too() {
+    let host = Host::fixture(&["--request-timeout", "500ms"]).await;
+    let response = host.client.get(format!("{}/drip-then-loop", host.url)).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err(), "the body is cut off");
+    let ended = host.stop().await;
+    assert!(ended.log.contains("the guest kept the processor"), "{}", ended.log);
+}
+
+#[tokio::test]
+async fn a_stream_may_take_longer_than_the_request_timeout() {
+    let host = Host::fixture(&["--request-timeout", "300ms"]).await;
+    assert_eq!(host.text("/drip?ms=100&count=10").await.lines().count(), 10);
+}
+
+#[tokio::test]
+async fn memory_is_limited() {
+    let host = Host::fixture(&[]).await;
+    let mib: u32 = host.text("/grow?mib=1000").await.parse().unwrap();
+    assert!((100..128).contains(&mib), "{mib} MiB");
+}
+
+#[tokio::test]
+async fn a_guest_has_no_files_and_no_environment() {
+    let host = Host::fixture(&[]).await;
+    assert_eq!(host.text("/environment").await, "0 false");
+}
+
+#[tokio::test]
+async fn what_a_guest_prints_is_logged() {
+    let host = Host::fixture(&["--log-format", "json"]).await;
+    host.text("/print?line=something").await;
+    let ended = host.stop().await;
+    let line = ended
+        .log
+        .lines()
+        .find(|line| line.contains("\"line\":\"printed something\""))
+        .expect("it is logged");
+    assert!(line.starts_with('{') && line.contains("\"component\":\"guest\""), "{line}");
+}
+
+#[tokio::test]
+async fn requests_in_flight_are_drained_on_sigterm() {
+    let host = Host::fixture(&[]).await;
+    let slow = host.text("/sleep?ms=1000");
+    let terminated = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        host.terminate();
+        until("the port to be closed", async || TcpStream::connect(host.address()).await.is_err())
+            .await;
+    };
+    let (answer, ()) = tokio::join!(slow, terminated);
+    assert_eq!(answer, "1");
+    let ended = host.ended().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.log);
+}
+
+#[tokio::test]
+async fn the_drain_ends_at_its_limit() {
+    let host = Host::fixture(&["--drain-timeout", "300ms"]).await;
+    let (hung, start) =
+        (host.client.get(format!("{}/sleep?ms=20000", host.url)).send(), Instant::now());
+    let terminated = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        host.terminate();
+    };
+    let (answer, ()) = tokio::join!(hung, terminated);
+    assert!(answer.is_err(), "the connection is closed");
+    let ended = host.ended().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.log);
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn an_oversized_head_is_refused() {
+    let host = Host::fixture(&[]).await;
+    let big = "x".repeat(300 * 1024);
+    let response = raw(&host, &format!("GET / HTTP/1.1\r\nhost: h\r\nbig: {big}\r\n\r\n")).await;
+    assert!(response.starts_with("HTTP/1.1 431 "), "{response}");
+    let many = "a: b\r\n".repeat(200);
+    let response = raw(&host, &format!("GET / HTTP/1.1\r\nhost: h\r\n{many}\r\n")).await;
+    assert!(response.starts_with("HTTP/1.1 431 "), "{response}");
+    let response = raw(&host, "GET /served HTTP/1.1\r\nconnection: close\r\n\r\n").await;
+    assert!(response.starts_with("HTTP/1.1 400 "), "no Host header: {response}");
+}
+
+async fn raw(host: &Host, request: &str) -> String {
+    let mut stream = TcpStream::connect(host.address()).await.unwrap();
+    // The host may answer and close before it has read everything.
+    drop(stream.write_all(request.as_bytes()).await);
+    let mut response = Vec::new();
+    drop(stream.read_to_end(&mut response).await);
+    String::from_utf8_lossy(&response).into_owned()
+}
+
+#[tokio::test]
+async fn connections_beyond_the_maximum_wait_their_turn() {
+    let host = Host::fixture(&["--max-connections", "1"]).await;
+    let first = TcpStream::connect(host.address()).await.unwrap();
+    let (answer, ()) = tokio::join!(host.text("/served"), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop(first);
+    });
+    assert_eq!(answer, "1");
+}
+
+#[tokio::test]
+async fn the_more_literal_route_answers() {
+    let manifest = manifest("key_value_stores = []").replace(
+        "[component.guest]",
+        "[[trigger.http]]\nroute = \"/things/:id/print\"\ncomponent = \"guest\"\n[component.guest]",
+    );
+    let host = Host::start(&manifest, &[]).await;
+    assert_eq!(host.get("/things/7/print").await.0, 404, "the fixture knows no such path");
+    assert!(host.text("/request").await.contains("spin-matched-route: /...\n"));
+}
