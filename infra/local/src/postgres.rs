@@ -2,12 +2,11 @@
 //!
 //! It refuses to run as root. When we are root it runs as the account `postgres` that Debian's
 //! package makes, and if that account cannot reach the checkout (say, below /root) the data goes to
-//! `/var/tmp` and `<dir>/postgres.location` says where. It listens on 127.0.0.1 only, with a password.
+//! `/var/tmp` and `<data folder>/postgres.location` says where. It listens on 127.0.0.1 only, with a password.
 //!
 //! Tests switch `fsync` off: killing the process still loses nothing, only a power cut would.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +23,9 @@ use crate::{limits, paths, secret};
 
 /// The account PostgreSQL runs as when we are root.
 const ACCOUNT: &str = "postgres";
+
+/// The file that says where the data is, when it is not in the stack's folder.
+const LOCATION: &str = "postgres.location";
 
 /// PostgreSQL, its address and its credentials.
 #[derive(Debug)]
@@ -141,10 +143,12 @@ fn data_folder(dir: &Path, account: Option<&str>) -> Result<PathBuf> {
     let home = if can_reach(account, dir)? {
         dir.join("postgres")
     } else {
-        let mut hasher = DefaultHasher::new();
-        dir.hash(&mut hasher);
-        let elsewhere = PathBuf::from(format!("/var/tmp/gavel-postgres-{:016x}", hasher.finish()));
-        fs::write(dir.join("postgres.location"), format!("{}\n", elsewhere.display()))?;
+        let location = dir.join(LOCATION);
+        let kept = fs::read_to_string(&location).ok().map(|kept| PathBuf::from(kept.trim()));
+        let elsewhere = kept.unwrap_or_else(|| {
+            PathBuf::from(format!("/var/tmp/gavel-postgres-{}", secret::suffix()))
+        });
+        fs::write(location, format!("{}\n", elsewhere.display()))?;
         elsewhere
     };
     let mut install = Command::new("install");
@@ -153,6 +157,13 @@ fn data_folder(dir: &Path, account: Option<&str>) -> Result<PathBuf> {
         bail!("making {} for the account {account} failed", home.display());
     }
     Ok(home.join("cluster"))
+}
+
+/// Removes the data of a stack that goes, if it is not in the stack's folder.
+pub(crate) fn remove_data_elsewhere(dir: &Path) {
+    if let Ok(elsewhere) = fs::read_to_string(dir.join(LOCATION)) {
+        fs::remove_dir_all(elsewhere.trim()).ok();
+    }
 }
 
 fn can_reach(account: &str, dir: &Path) -> Result<bool> {

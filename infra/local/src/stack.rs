@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::aws::{self, Clients};
 use crate::options::{Options, WorkerOptions};
-use crate::postgres::Postgres;
+use crate::postgres::{self, Postgres};
 use crate::progress::Progress;
 use crate::provision::{self, Names, Resources};
 use crate::service::Service;
@@ -253,6 +253,7 @@ impl Drop for Dir {
             return;
         }
         if self.started && !std::thread::panicking() {
+            postgres::remove_data_elsewhere(&self.data());
             fs::remove_dir_all(&self.path).ok();
         } else {
             eprintln!("the logs of this stack are kept in {}", self.logs().display());
