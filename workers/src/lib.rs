@@ -5,9 +5,12 @@
 pub mod api;
 pub mod catalog;
 pub mod config;
+pub(crate) mod cursor;
 pub mod history;
 pub mod ledger;
 pub mod limits;
 pub mod relay;
+pub mod roles;
+pub mod shutdown;
 pub mod telemetry;
 pub mod timer;

@@ -70,5 +70,84 @@ pub(crate) const DUE_AUCTIONS_MAX: usize = 100;
 
 /// Longest a role may take to finish what it has at hand after SIGTERM.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for a connection to an AWS service.
+pub(crate) const AWS_CONNECT_MAX: Duration = Duration::from_secs(2);
+/// Longest send to SQS, retries included. Bids wait for it, and they wait at most 3 s.
+pub(crate) const SQS_SEND_MAX: Duration = Duration::from_secs(3);
+/// Longest receive from SQS: more than a long poll of 20 s.
+pub(crate) const SQS_RECEIVE_MAX: Duration = Duration::from_secs(30);
+/// Longest call to DynamoDB, retries included; the API answers within 7 s.
+pub(crate) const DYNAMODB_CALL_MAX: Duration = Duration::from_secs(5);
 /// Shards a deployment may have; each costs a relay task.
 pub(crate) const SHARDS_MAX: u16 = 256;
+
+// ---- catalog ------------------------------------------------------------------------------------
+
+/// Longest wait for a free connection to PostgreSQL; with [`CATALOG_QUERY_MAX`] inside the API's
+/// [`REQUEST_MAX`].
+pub(crate) const CATALOG_ACQUIRE_MAX: Duration = Duration::from_secs(2);
+/// Longest a statement may run, on PostgreSQL's own clock. Every query here is one indexed row or
+/// page, and answers in milliseconds or is in trouble.
+pub(crate) const CATALOG_STATEMENT_MAX: Duration = Duration::from_secs(3);
+/// Longest wait for the catalogue in all, also when the connection is dead and nobody says so.
+pub(crate) const CATALOG_QUERY_MAX: Duration = Duration::from_secs(5);
+
+// ---- history ------------------------------------------------------------------------------------
+
+/// How long a bid stays in the history after it was placed, in seconds: 400 days, so that a yearly
+/// sale can be compared with the one before.
+pub(crate) const BID_RETENTION_S: i64 = 400 * 86_400;
+/// Items in one DynamoDB batch write; DynamoDB's own limit.
+pub(crate) const DYNAMODB_BATCH_ITEMS_MAX: usize = 25;
+/// Batch writes under way at once by one consumer. A full receive has 80 of them.
+pub(crate) const BATCH_WRITES_AT_ONCE_MAX: usize = 4;
+/// How long a set of bids is tried to be written before saying which ones are not. With one more
+/// [`DYNAMODB_CALL_MAX`] it stays below [`DRAIN_MAX`], so that a stop never interrupts a write.
+pub(crate) const BIDS_WRITE_MAX: Duration = Duration::from_secs(4);
+/// First and longest pause before unwritten items are tried again.
+pub(crate) const WRITE_PAUSE_MIN: Duration = Duration::from_millis(50);
+/// See [`WRITE_PAUSE_MIN`].
+pub(crate) const WRITE_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Pages of a bidder's bids searched for one bid. A page is 1 MB, about 2,000 bids.
+pub(crate) const FIND_PAGES_MAX: usize = 20;
+
+/// Consumers of the bid queue in one worker. Each has one batch at hand; an auction's messages go to
+/// one of them at a time, so more only help with many auctions at once.
+pub(crate) const CONSUMERS: usize = 4;
+/// How long one receive waits for messages, in seconds. Short, because a poll whose caller dies may
+/// still be handed messages, and a stop waits for it.
+pub(crate) const RECEIVE_WAIT_S: i32 = 2;
+/// Longest wait for an answer of SQS beyond [`RECEIVE_WAIT_S`].
+pub(crate) const SQS_CALL_MAX: Duration = Duration::from_secs(3);
+/// How long received messages stay hidden from others, in seconds. Handling takes at most
+/// [`BIDS_WRITE_MAX`] and some calls; when a consumer dies, its auctions wait this long.
+pub(crate) const MESSAGE_HIDDEN_S: i32 = 30;
+/// How long a consumer keeps messages it cannot write, trying again. Each return to the queue is a
+/// receive, and the queue gives up on a message after five: held so, an outage of hours costs no bid.
+pub(crate) const HOLD_MAX: Duration = Duration::from_secs(3_600);
+/// First and longest pause between two tries to write what is held; well below
+/// [`MESSAGE_HIDDEN_S`].
+pub(crate) const HOLD_PAUSE_MIN: Duration = Duration::from_millis(500);
+/// See [`HOLD_PAUSE_MIN`].
+pub(crate) const HOLD_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Receives of an unreadable message after which the queue evidently has no dead-letter queue: from
+/// then on it is hidden for [`MESSAGE_HIDDEN_S`] each time, so that it does not keep everybody busy.
+pub(crate) const DEAD_LETTER_RECEIVES_MAX: u32 = 20;
+
+// ---- api ----------------------------------------------------------------------------------------
+
+/// Longest a request may take, body included: below the 8 s the edge waits, so that the answer is
+/// ours.
+pub(crate) const REQUEST_MAX: Duration = Duration::from_secs(7);
+/// Requests at hand at once; each takes a few kilobytes. Beyond it, "busy" at once is kinder.
+pub(crate) const REQUESTS_AT_ONCE_MAX: usize = 4_096;
+/// Body of a request that needs none, in bytes: `{}`, which some clients always send.
+pub(crate) const EMPTY_BODY_BYTES_MAX: usize = 64;
+/// The edge's assertion in bytes: the longest path, and all the groups of the longest access token.
+pub(crate) const ASSERTION_BYTES_MAX: usize = 32_768;
+/// Clock difference allowed between the edge and a worker, in seconds. Both keep time by NTP.
+pub(crate) const ASSERTION_SKEW_S: u64 = 5;
+/// What `Retry-After` says, in seconds.
+pub(crate) const RETRY_AFTER_S: u32 = 1;
+/// Longest wait for a dependency when asked for readiness; the edge waits 2 s for the answer.
+pub(crate) const READY_MAX: Duration = Duration::from_secs(1);

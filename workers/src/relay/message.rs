@@ -47,9 +47,9 @@ pub(super) fn pack(entries: Vec<Entry>) -> Result<Vec<Message>, serde_json::Erro
     for entry in entries {
         let event: Event = serde_json::from_str(&entry.event)?;
         let bytes = entry.event.len() + 1;
-        let known = drafts.iter_mut().find(|draft| draft.auction == event.auction_id);
-        match known {
-            Some(draft) => {
+        match drafts.iter().position(|draft| draft.auction == event.auction_id) {
+            Some(known) => {
+                let draft = &mut drafts[known];
                 draft.full |= draft.bytes + bytes > MESSAGE_BYTES_MAX
                     || draft.events.len() >= MESSAGE_EVENTS_MAX;
                 if !draft.full {

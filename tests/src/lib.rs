@@ -1,0 +1,17 @@
+//! What the end-to-end tests share: a stack with people in it, a client of the edge, a proxy that
+//! breaks things on purpose, forged tokens, and the evidence read back from the stores.
+//!
+//! Nothing here calls the code under test: it only speaks HTTP, SQL and the AWS APIs.
+
+pub mod client;
+pub mod evidence;
+pub mod issuer;
+pub mod proxy;
+pub mod wait;
+pub mod world;
+
+pub use client::{Client, Reply};
+pub use issuer::Issuer;
+pub use proxy::{Fault, Proxy, Seen};
+pub use wait::eventually;
+pub use world::{Bidder, World};

@@ -1,0 +1,11 @@
+//! The whole of Gavel, from the client's request through the WebAssembly edge to the stores.
+//!
+//! Each test starts a stack of its own. Modules are themes; a test's name says what is promised.
+
+mod bidding;
+mod closing;
+mod delivery;
+mod outage;
+mod requests;
+mod reuse;
+mod tokens;

@@ -1,0 +1,136 @@
+//! Parts that are gone or do not answer: a 503 in time, with `Retry-After`, never a hang; and what
+//! was promised still holds afterwards.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use gavel_tests::world::key;
+use gavel_tests::{Reply, World, evidence, eventually};
+use serde_json::json;
+
+/// The edge waits 8 s for a region; a little more is the journey.
+const NEVER_LONGER: Duration = Duration::from_secs(10);
+
+async fn unavailable(world: &World, auction: &str, key: &str, amount: u64) -> Result<Reply> {
+    let since = Instant::now();
+    let reply = world.bid_as(auction, &world.bidders[0], key, amount).await?;
+    assert!(since.elapsed() < NEVER_LONGER, "took {:?}", since.elapsed());
+    assert_eq!((reply.status, reply.code()), (503, "unavailable"), "{reply:?}");
+    assert!(reply.header("retry-after").parse::<u64>()? >= 1, "{reply:?}");
+    let text = reply.body.to_string();
+    for internal in ["redis", "Redis", "127.0.0.1", "sqs", "SQS", "postgres", "panick"] {
+        assert!(!text.contains(internal), "{internal} leaks: {text}");
+    }
+    Ok(reply)
+}
+
+async fn works_again(world: &World, auction: &str, key: &str, amount: u64) -> Result<()> {
+    let bid = || world.bid_as(auction, &world.bidders[0], key, amount);
+    let within = Duration::from_secs(20);
+    eventually("a bid after", within, bid, |reply| matches!(reply.status, 200 | 201)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_that_is_down_or_frozen_is_a_503_in_time() -> Result<()> {
+    let mut world = World::start().await?;
+    let auction = world.live_auction(json!({})).await?;
+    let (gone, frozen) = (key(), key());
+    world.stack.workers[0].kill().await?;
+    unavailable(&world, &auction, &gone, 100).await?;
+    assert_eq!(world.edge.get("/healthz", "").await?.status, 200, "the edge itself is alive");
+    assert_eq!(world.edge.get("/readyz", "").await?.status, 503, "but not ready");
+    world.stack.workers[0].start().await?;
+    works_again(&world, &auction, &gone, 100).await?;
+
+    world.stack.workers[0].pause()?;
+    unavailable(&world, &auction, &frozen, 200).await?;
+    world.stack.workers[0].resume()?;
+    works_again(&world, &auction, &frozen, 200).await?;
+    evidence::whole_history(&world.stack, &auction, 2).await?;
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn without_redis_bids_are_refused_in_time_and_none_is_lost_or_doubled() -> Result<()> {
+    let mut world = World::start().await?;
+    let auction = world.live_auction(json!({"duration_s": 120})).await?;
+    assert_eq!(world.bid(&auction, &world.bidders[1], 100).await?.status, 201);
+    let (frozen, gone) = (key(), key());
+    world.stack.redis.pause()?;
+    unavailable(&world, &auction, &frozen, 200).await?;
+    world.stack.redis.resume()?;
+    works_again(&world, &auction, &frozen, 200).await?;
+    // Killed and started again it has lost its scripts, but not its data.
+    world.stack.redis.kill().await?;
+    unavailable(&world, &auction, &gone, 300).await?;
+    world.stack.redis.start().await?;
+    works_again(&world, &auction, &gone, 300).await?;
+    let rows = evidence::whole_history(&world.stack, &auction, 3).await?;
+    assert_eq!(rows.iter().map(|row| row.amount).collect::<Vec<_>>(), [100, 200, 300]);
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn without_the_queue_a_bid_is_not_acknowledged_but_not_lost_either() -> Result<()> {
+    let mut world = World::start().await?;
+    let auction = world.live_auction(json!({"duration_s": 120})).await?;
+    assert_eq!(world.bid(&auction, &world.bidders[1], 100).await?.status, 201);
+    let key = key();
+    world.stack.emulator.pause()?;
+    unavailable(&world, &auction, &key, 200).await?;
+    world.stack.emulator.resume()?;
+    works_again(&world, &auction, &key, 200).await?;
+    let rows = evidence::whole_history(&world.stack, &auction, 2).await?;
+    assert_eq!(rows[1].amount, 200);
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn a_result_is_recorded_although_postgres_was_away_at_the_close() -> Result<()> {
+    let mut world = World::start().await?;
+    let auction = world.live_auction(json!({"duration_s": 5, "soft_close":
+        {"window_s": 0, "extension_s": 0, "max_extensions": 0}})).await?;
+    world.bid(&auction, &world.bidders[0], 100).await?;
+    world.stack.postgres.pause()?;
+    let closed = |state: &serde_json::Value| state["status"] == "closed";
+    world.until(&auction, Duration::from_secs(10), closed).await?;
+    world.stack.postgres.resume()?;
+    let result = evidence::result(&world.stack, &auction, Duration::from_secs(20)).await?;
+    assert_eq!((result.outcome.as_deref(), result.hammer_price), (Some("sold"), Some(100)));
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn stopping_a_worker_answers_what_is_at_hand() -> Result<()> {
+    let mut world = World::start().await?;
+    let auction = world.live_auction(json!({"increments": [{"from": 0, "step": 1}]})).await?;
+    let (edge, path) = (world.edge.clone(), format!("/v1/auctions/{auction}/bids"));
+    let tokens: Vec<String> = world.bidders.iter().map(|bidder| bidder.token.clone()).collect();
+    let mut accepted = 0;
+    let bidding = async {
+        for n in 0..2_000_u64 {
+            let token = &tokens[usize::try_from(n % 2)?];
+            let reply = edge.post(&path, token, &key(), &json!({"amount": 100 + n * 10})).await?;
+            match reply.status {
+                201 => accepted += 1,
+                503 => return Ok(()),
+                _ => anyhow::bail!("unexpected: {reply:?}"),
+            }
+        }
+        Ok(())
+    };
+    let worker = &mut world.stack.workers[0];
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        worker.stop().await
+    };
+    let (bid, stopped) = tokio::join!(bidding, stopping);
+    bid?;
+    assert_eq!(stopped?, gavel_local::process::Stopped::Gracefully);
+    world.stack.workers[0].start().await?;
+    assert!(accepted > 0, "some were accepted before");
+    let rows = evidence::whole_history(&world.stack, &auction, accepted).await?;
+    assert!(rows.len() <= accepted + 1, "at most the one at hand was not answered");
+    world.stack.stop().await
+}

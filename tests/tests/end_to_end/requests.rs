@@ -1,0 +1,171 @@
+//! Bad input: a clear answer, the field named, nothing changed.
+
+use anyhow::Result;
+use gavel_local::Options;
+use gavel_tests::client::send;
+use gavel_tests::{Reply, World};
+use reqwest::Method;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+#[tokio::test]
+async fn a_bad_bid_is_refused_by_field_and_changes_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let auction = world.live_auction(json!({})).await?;
+    let path = format!("/v1/auctions/{auction}/bids");
+    let before = world.state(&auction).await?;
+    let send_raw = async |body: &str, kind: &str| -> Result<Reply> {
+        let request = world.edge.request(Method::POST, &path).bearer_auth(&world.bidders[0].token);
+        send(request.header("content-type", kind).body(body.to_owned())).await
+    };
+    for (body, field) in [
+        (r#"{"amount": 1.5}"#, "amount"),
+        (r#"{"amount": -1}"#, "amount"),
+        (r#"{"amount": 0}"#, "amount"),
+        (r#"{"amount": "100"}"#, "amount"),
+        (r#"{"amount": 9007199254740992}"#, "amount"),
+        (r#"{"amount": 1e400}"#, "amount"),
+        (r"{}", "amount"),
+        (r#"{"amount": 100, "amonut": 1}"#, "amonut"),
+        (r#"{"amount": 100, "max": 99}"#, "max"),
+        (r#"{"amount": 100, "currency": "EURO"}"#, "currency"),
+        (r#"{"amount": 100, "currency": "EUR"}"#, "currency"),
+        (r#"{"amount": 100, "amount": 900}"#, "amount"),
+        (r#"[100]"#, ""),
+    ] {
+        let reply = send_raw(body, "application/json").await?;
+        if body.contains("1e400") {
+            assert!(matches!(reply.status, 400 | 422), "{reply:?}");
+            continue;
+        }
+        assert_eq!((reply.status, reply.code()), (422, "invalid-request"), "{body}: {reply:?}");
+        assert_eq!(reply.fields(), [field], "{body}");
+        assert_eq!(reply.header("content-type"), "application/problem+json");
+    }
+    let malformed = send_raw(r#"{"amount": "#, "application/json").await?;
+    assert_eq!((malformed.status, malformed.code()), (400, "malformed-request"));
+    let form = send_raw("amount=100", "application/x-www-form-urlencoded").await?;
+    assert_eq!((form.status, form.code()), (415, "unsupported-media-type"));
+    let low = world.bid(&auction, &world.bidders[0], 99).await?;
+    assert_eq!((low.status, low.code()), (409, "bid-too-low"));
+    assert_eq!(low.body["minimum"], 100);
+    let large = format!("{{\"amount\": 100, \"pad\": \"{}\"}}", "x".repeat(100_000));
+    let large = send_raw(&large, "application/json").await?;
+    assert_eq!((large.status, large.code()), (413, "payload-too-large"));
+
+    let after = world.state(&auction).await?;
+    for field in ["price", "seq", "ends_at", "bid_count"] {
+        assert_eq!(after[field], before[field], "{field}");
+    }
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn an_oversized_body_is_refused_before_it_is_read() -> Result<()> {
+    let world = World::start().await?;
+    let auction = world.live_auction(json!({})).await?;
+    let host = world.stack.settings.edge_url.trim_start_matches("http://").to_owned();
+    // Only the head and a little of a body of a gigabyte is ever sent; the answer comes all the same.
+    let head = format!(
+        "POST /v1/auctions/{auction}/bids HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 1073741824\r\n\r\n{{\"amount\":",
+        world.bidders[0].token
+    );
+    let mut connection = TcpStream::connect(&host).await?;
+    connection.write_all(head.as_bytes()).await?;
+    let mut answer = vec![0; 64];
+    let read = connection.read(&mut answer);
+    let count = tokio::time::timeout(std::time::Duration::from_secs(10), read).await??;
+    let text = String::from_utf8_lossy(&answer[..count]).into_owned();
+    assert!(text.starts_with("HTTP/1.1 413"), "{text}");
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_said_so() -> Result<()> {
+    let world = World::start().await?;
+    let token = &world.bidders[0].token;
+    let nowhere = "use1_01928e2c-7f3e-7abc-8def-0123456789ab";
+    for path in [
+        format!("/v1/auctions/{nowhere}"),
+        format!("/v1/auctions/{nowhere}/state"),
+        "/v1/auctions/zzz9_01928e2c-7f3e-7abc-8def-0123456789ab".to_owned(),
+        "/v1/auctions/not-an-id".to_owned(),
+        format!("/v1/bids/{nowhere}_{}", "0".repeat(32)),
+        "/v1/nothing".to_owned(),
+        "/nothing".to_owned(),
+    ] {
+        let reply = world.edge.get(&path, token).await?;
+        assert_eq!((reply.status, reply.code()), (404, "not-found"), "{path}: {reply:?}");
+    }
+    let bid = world.bid(nowhere, &world.bidders[0], 100).await?;
+    assert_eq!((bid.status, bid.code()), (404, "not-found"));
+    let method = send(world.edge.request(Method::DELETE, "/v1/auctions")).await?;
+    assert_eq!(method.status, 405, "{method:?}");
+    for query in ["?limit=0", "?limit=1000", "?status=open", "?cursor=%21", "?bogus=1"] {
+        let reply = world.edge.get(&format!("/v1/auctions{query}"), "").await?;
+        assert_eq!((reply.status, reply.code()), (422, "invalid-request"), "{query}: {reply:?}");
+    }
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn the_catalogue_is_paged_without_gaps() -> Result<()> {
+    let world = World::start().await?;
+    let mut made = Vec::new();
+    for n in 0..5 {
+        made.push(world.auction(json!({"title": format!("Lot {n}"), "category": "art"})).await?);
+    }
+    world.auction(json!({"category": "cars"})).await?;
+    made.reverse();
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/auctions?category=art&limit=2{cursor}");
+        let page = world.edge.get(&path, "").await?;
+        assert_eq!(page.status, 200, "{page:?}");
+        let items = page.body["items"].as_array().cloned().unwrap_or_default();
+        assert!(items.len() <= 2);
+        seen.extend(items.iter().filter_map(|item| item["id"].as_str().map(str::to_owned)));
+        match page.body["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, made, "newest first, each once");
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn too_many_requests_are_told_when_to_come_back() -> Result<()> {
+    let mut options = Options::for_tests()?;
+    options.edge_variables =
+        vec![("user_rate_per_s".into(), "1".into()), ("user_burst".into(), "3".into())];
+    let world = World::start_with(options).await?;
+    let auction = world.live_auction(json!({})).await?;
+    let mut limited = 0;
+    for n in 0..10 {
+        // What a client claims about its address is refused or ignored, never believed.
+        let request = world
+            .edge
+            .request(Method::POST, &format!("/v1/auctions/{auction}/bids"))
+            .bearer_auth(&world.bidders[0].token)
+            .json(&json!({"amount": 100 + n * 10}));
+        let reply = send(request).await?;
+        if reply.status == 429 {
+            limited += 1;
+            assert_eq!(reply.code(), "rate-limited");
+            assert!(reply.header("retry-after").parse::<u64>()? >= 1, "{reply:?}");
+            assert!(!reply.header("ratelimit").is_empty(), "{reply:?}");
+            assert!(!reply.header("ratelimit-policy").is_empty(), "{reply:?}");
+        } else {
+            assert_eq!(reply.status, 201, "{reply:?}");
+        }
+    }
+    assert!((5..=7).contains(&limited), "{limited} of 10 were limited");
+    let other = world.bid(&auction, &world.bidders[1], 900).await?;
+    assert_eq!(other.status, 201, "another bidder is not affected");
+    let spoofed = world.edge.request(Method::GET, "/v1/auctions").header("spin-client-addr", "1.2.3.4:5");
+    assert_eq!(send(spoofed).await?.status, 400, "a client may not name its own address");
+    world.stack.stop().await
+}

@@ -1,0 +1,164 @@
+//! Assembling a worker: connect, start the chosen roles, and stop them in the right order.
+//!
+//! Stopping: first no new requests and those at hand answered (which needs the relay), then the
+//! sequencers, then the roles that carry events on. Nothing acknowledged depends on any of it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use clap::ValueEnum;
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::ledger::{self, Ledger, Redis, Wakes};
+use crate::limits::{
+    AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, SQS_RECEIVE_MAX, SQS_SEND_MAX,
+};
+use crate::relay::{self, BidQueue};
+use crate::{api, history, shutdown, telemetry, timer};
+
+/// What a worker process can do. Every process also serves health and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Everything.
+    All,
+    /// Answers requests from the edge.
+    Api,
+    /// Carries events from Redis to SQS.
+    Relay,
+    /// Carries bids from SQS to DynamoDB.
+    History,
+    /// Closes auctions on time and records their results.
+    Timer,
+}
+
+/// Brings the database's tables up to date.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let catalog = connect_catalog(config).await?;
+    catalog.migrate().await.context("cannot migrate the database")?;
+    tracing::info!("database is up to date");
+    Ok(())
+}
+
+/// Serves `roles` until a signal, or until one of them ends by itself.
+pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
+    let plays = |role| roles.contains(&role) || roles.contains(&Role::All);
+    let metrics = telemetry::start_metrics().context("cannot start metrics")?;
+    let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let redis: Redis = ledger::connect(config.redis_url.expose_secret(), config.shards)
+        .await
+        .context("cannot connect to Redis")?;
+    let catalog = connect_catalog(&config).await?;
+    let table = config.dynamodb_bids_table.clone();
+    let bids = history::DynamoBidHistory::new(dynamodb(&aws), table);
+    let wakes = Wakes::new(&redis);
+    let ledger = Ledger::new(&redis, wakes.relayed.clone(), config.acknowledge);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr().context("cannot tell the address")?;
+
+    let (stop_api, stop) = (CancellationToken::new(), CancellationToken::new());
+    let mut tasks = Tasks::default();
+    tasks.start("wake-ups", ledger::listen(redis.clone(), wakes.clone(), stop.clone()));
+    if plays(Role::Relay) {
+        let queue = BidQueue::new(sqs(&aws, SQS_SEND_MAX), config.sqs_bid_queue_url.clone());
+        tasks.start("relay", relay::run(redis, wakes, queue, stop.clone()));
+    }
+    if plays(Role::History) {
+        let consumer = history::Consumer::new(sqs(&aws, SQS_RECEIVE_MAX), config.sqs_bid_queue_url.clone(), bids.clone());
+        tasks.start("history", consumer.run(stop.clone()));
+    }
+    if plays(Role::Timer) {
+        tasks.start("timer", timer::run(ledger.clone(), catalog.clone(), stop.clone()));
+    }
+    let deps = api::Deps::new(&config, ledger.clone(), catalog, bids, move || metrics.render());
+    let router = if plays(Role::Api) { api::router(deps) } else { api::operations(deps) };
+    let mut serving = Tasks::default();
+    serving.start("api", api::serve(listener, router, stop_api.clone()));
+    tracing::info!(%address, region = %config.region, ?roles, "worker started");
+
+    let ended = tokio::select! {
+        signal = shutdown::requested() => {
+            tracing::info!(signal = signal.context("cannot wait for signals")?, "stopping");
+            None
+        }
+        name = tasks.first_end() => Some(name),
+        name = serving.first_end() => Some(name),
+    };
+    stop_api.cancel();
+    serving.finish().await;
+    drained("sequencers", ledger.drain()).await;
+    stop.cancel();
+    tasks.finish().await;
+    tracing::info!("worker stopped");
+    ended.map_or(Ok(()), |name| Err(anyhow!("{name} ended by itself")))
+}
+
+/// An SQS client whose calls end after `longest`: the SDK itself would wait for an answer for ever.
+fn sqs(aws: &SdkConfig, longest: Duration) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::config::Builder::from(aws).timeout_config(timeouts(longest));
+    aws_sdk_sqs::Client::from_conf(config.build())
+}
+
+fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let timeouts = timeouts(DYNAMODB_CALL_MAX);
+    let config = aws_sdk_dynamodb::config::Builder::from(aws).timeout_config(timeouts);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+fn timeouts(longest: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(AWS_CONNECT_MAX).operation_timeout(longest).build()
+}
+
+async fn connect_catalog(config: &Config) -> anyhow::Result<Catalog> {
+    let url = config.database_url.expose_secret();
+    Catalog::connect(url, config.postgres_connections)
+        .await
+        .context("cannot connect to PostgreSQL")
+}
+
+/// Named tasks that should run until they are told to stop.
+#[derive(Default)]
+struct Tasks {
+    running: JoinSet<&'static str>,
+}
+
+impl Tasks {
+    fn start(&mut self, name: &'static str, role: impl Future<Output = ()> + Send + 'static) {
+        self.running.spawn(async move {
+            role.await;
+            name
+        });
+    }
+
+    /// The first task that ends or panics.
+    async fn first_end(&mut self) -> &'static str {
+        match self.running.join_next().await {
+            Some(Ok(name)) => name,
+            Some(Err(error)) => {
+                tracing::error!(%error, "a role panicked");
+                "a role"
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until all have ended, for at most [`DRAIN_MAX`].
+    async fn finish(mut self) {
+        drained("roles", async { while self.running.join_next().await.is_some() {} }).await;
+    }
+}
+
+async fn drained(what: &'static str, end: impl Future<Output = ()>) {
+    if tokio::time::timeout(DRAIN_MAX, end).await.is_err() {
+        tracing::warn!(what, "not drained in time, stopping anyway");
+    }
+}
