@@ -35,7 +35,7 @@ pub enum Code {
     PayloadTooLarge,
     /// Not `application/json`.
     UnsupportedMediaType,
-    /// Not JSON at all.
+    /// Not JSON, or not a request that HTTP readers would agree on.
     MalformedRequest,
     /// JSON, but not a valid request; `errors` says where.
     InvalidRequest,
@@ -74,7 +74,7 @@ impl Code {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::MalformedRequest => "The body is not valid JSON",
+            Self::MalformedRequest => "The request is malformed",
             Self::Unauthenticated => "Sign in first",
             Self::Forbidden => "Not allowed",
             Self::SellerCannotBid => "Sellers cannot bid on their own auctions",

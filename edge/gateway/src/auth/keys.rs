@@ -1,0 +1,206 @@
+//! Finding the key a token names: in this instance, else in the store, else from Cognito.
+//!
+//! - A known key is always answered at once; the set is refreshed in time, and an old set works on
+//!   while Cognito cannot be reached.
+//! - An unknown key id leads to at most one fetch per cool-down over all instances ([`claim`]). Who
+//!   may fetch waits for it, and so does who comes while a fetch is under way, so a rotated key is
+//!   accepted within the cool-down; everybody else is refused at once.
+//! - Without a working store nothing is fetched, because nobody could keep count.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode};
+
+use super::claim::{self, Permit};
+use super::jwks::{Jwk, KeySet};
+use crate::config::Config;
+use crate::limits::{
+    JWKS_AGE_S_MAX, JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT_MS, JWKS_POLL_MS, JWKS_RECHECK_S,
+    JWKS_REFRESH_GAP_S, JWKS_WAIT_MS,
+};
+use crate::log;
+use crate::ports::{Outgoing, Ports, within};
+
+/// The key set as this instance knows it.
+#[derive(Debug, Default)]
+pub struct Keys {
+    set: RefCell<Option<Rc<KeySet>>>,
+    loaded_at_ms: Cell<u64>,
+}
+
+/// A key that was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The key.
+    pub key: Rc<Jwk>,
+    /// Whether the set changed on the way: what was verified with the old one is in doubt.
+    pub set_changed: bool,
+}
+
+/// Why no key was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyFault {
+    /// The pool has no such key.
+    Unknown,
+    /// There is no key set, so nobody can tell.
+    NoKeySet,
+}
+
+impl Keys {
+    /// Reads the stored set again if this instance's copy is old. True when that changed it.
+    pub async fn recheck(&self, ports: &impl Ports, config: &Config) -> bool {
+        let age_ms = ports.now_ms().abs_diff(self.loaded_at_ms.get());
+        if self.set.borrow().is_some() && age_ms < JWKS_RECHECK_S * 1_000 {
+            return false;
+        }
+        self.load(ports, config).await
+    }
+
+    /// The key with this id.
+    pub async fn find(
+        &self,
+        ports: &impl Ports,
+        config: &Config,
+        key_id: &str,
+    ) -> Result<Found, KeyFault> {
+        let mut set_changed = self.recheck(ports, config).await;
+        if let Some((key, set)) = self.known(key_id) {
+            let age_ms = ports.now_ms().abs_diff(set.fetched_at_ms);
+            if age_ms < JWKS_AGE_S_MAX * 1_000 {
+                return Ok(Found { key, set_changed });
+            }
+            let gap_ms = JWKS_REFRESH_GAP_S.max(config.jwks_cooldown_s) * 1_000;
+            // Refused, or without a store to ask: the old set works on.
+            if let Ok(Permit::Granted(attempt)) = claim::ask(ports, &name(config), gap_ms).await {
+                set_changed |= self.fetch(ports, config, attempt).await;
+            }
+        } else {
+            set_changed |= self.load(ports, config).await;
+            if self.known(key_id).is_none() {
+                set_changed |= self.look_further(ports, config).await;
+            }
+        }
+        match self.known(key_id) {
+            Some((key, _)) => Ok(Found { key, set_changed }),
+            None if self.set.borrow().is_some() => Err(KeyFault::Unknown),
+            None => Err(KeyFault::NoKeySet),
+        }
+    }
+
+    /// Whether there is a key set, fetching one if need be. For readiness.
+    pub async fn ready(&self, ports: &impl Ports, config: &Config) -> bool {
+        self.recheck(ports, config).await;
+        if self.set.borrow().is_none() {
+            self.look_further(ports, config).await;
+        }
+        self.set.borrow().is_some()
+    }
+
+    fn known(&self, key_id: &str) -> Option<(Rc<Jwk>, Rc<KeySet>)> {
+        let set = self.set.borrow().clone()?;
+        let key = Rc::clone(set.keys.get(key_id)?);
+        Some((key, set))
+    }
+
+    /// Fetches the set if that is allowed now, or waits for the fetch that is under way.
+    async fn look_further(&self, ports: &impl Ports, config: &Config) -> bool {
+        let (name, gap_ms) = (name(config), config.jwks_cooldown_s * 1_000);
+        match claim::ask(ports, &name, gap_ms).await {
+            Ok(Permit::Granted(attempt)) => self.fetch(ports, config, attempt).await,
+            Ok(Permit::Busy) => {
+                let under_way = async {
+                    loop {
+                        ports.sleep(Duration::from_millis(JWKS_POLL_MS)).await;
+                        if claim::state(ports, &name, gap_ms).await == Ok(Permit::Cooling) {
+                            return;
+                        }
+                    }
+                };
+                let _ended = within(ports, JWKS_WAIT_MS, under_way).await;
+                self.load(ports, config).await
+            }
+            // Over since this request last looked, perhaps just now.
+            Ok(Permit::Cooling) => self.load(ports, config).await,
+            Err(error) => {
+                log::warn("cannot claim the key set fetch", &[("error", &error)]);
+                false
+            }
+        }
+    }
+
+    async fn fetch(&self, ports: &impl Ports, config: &Config, attempt: claim::Attempt) -> bool {
+        let changed = match fetch_set(ports, config).await {
+            Ok(set) => {
+                log::info("key set fetched", &[("keys", &set.keys.len())]);
+                if let Err(error) = ports.set(&name(config), &set.to_stored()).await {
+                    log::warn("cannot store the key set", &[("error", &error)]);
+                }
+                self.replace(ports, set)
+            }
+            Err(reason) => {
+                log::warn("cannot fetch the key set", &[("reason", &reason)]);
+                false
+            }
+        };
+        if let Err(error) = claim::end(ports, &name(config), attempt).await {
+            log::warn("cannot note the end of the key set fetch", &[("error", &error)]);
+        }
+        changed
+    }
+
+    async fn load(&self, ports: &impl Ports, config: &Config) -> bool {
+        match ports.get(&name(config)).await {
+            Ok(Some(stored)) => match KeySet::from_stored(&stored) {
+                Some(set) => self.replace(ports, set),
+                None => false,
+            },
+            Ok(None) => false,
+            Err(error) => {
+                log::warn("cannot read the key set", &[("error", &error)]);
+                false
+            }
+        }
+    }
+
+    /// Takes a set over, unless it is older than the one at hand. True when the keys differ.
+    fn replace(&self, ports: &impl Ports, set: KeySet) -> bool {
+        self.loaded_at_ms.set(ports.now_ms());
+        let mut current = self.set.borrow_mut();
+        if current.as_ref().is_some_and(|old| old.fetched_at_ms > set.fetched_at_ms) {
+            return false;
+        }
+        let changed = current.as_ref().is_none_or(|old| old.keys != set.keys);
+        *current = Some(Rc::new(set));
+        changed
+    }
+}
+
+/// The store's key of the pool's set.
+fn name(config: &Config) -> String {
+    format!("jwks/{}", config.cognito.pool)
+}
+
+async fn fetch_set(ports: &impl Ports, config: &Config) -> Result<KeySet, String> {
+    let request = Outgoing {
+        method: Method::GET,
+        url: config.jwks_url(),
+        headers: HeaderMap::new(),
+        body: bytes::Bytes::new(),
+        connect_timeout_ms: JWKS_FETCH_TIMEOUT_MS,
+        timeout_ms: JWKS_FETCH_TIMEOUT_MS,
+        reply_bytes_max: JWKS_BYTES_MAX,
+    };
+    let reply = within(ports, JWKS_FETCH_TIMEOUT_MS, ports.fetch(&request))
+        .await
+        .ok_or("no answer in time")?
+        .map_err(|error| error.to_string())?;
+    if reply.status() != StatusCode::OK {
+        return Err(format!("status {}", reply.status().as_u16()));
+    }
+    KeySet::parse(reply.body(), ports.now_ms()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! The way from the header to an identity.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::*;
+use crate::limit::Denied;
+use crate::testing::{Fake, KEY_ID, Signer, config, json, jwks};
+
+struct Edge {
+    fake: Fake,
+    config: Config,
+    state: AuthState,
+}
+
+impl Edge {
+    fn new() -> Self {
+        let fake = Fake::new();
+        let document = jwks(&[(KEY_ID, Signer::Pool)]);
+        fake.answer(move |_| json(200, document.clone()));
+        Self { fake, config: config(), state: AuthState::default() }
+    }
+
+    async fn sign_in(&self, header: Option<&str>) -> Result<Option<String>, Refusal> {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = header {
+            headers.insert(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+        }
+        let limits = Limits::new(&self.config);
+        let identity =
+            authenticate(&self.fake, &self.config, &self.state, &limits, &headers, "here").await?;
+        Ok(identity.map(|identity| identity.user.to_string()))
+    }
+
+    fn token(&self) -> String {
+        Signer::Pool.access(KEY_ID, "ada", self.fake.now_s())
+    }
+}
+
+fn invalid(result: &Result<Option<String>, Refusal>) -> bool {
+    matches!(result, Err(Refusal::TokenInvalid(_)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bearer_token_signs_in_and_none_is_nobody() {
+    let edge = Edge::new();
+    let token = edge.token();
+    assert_eq!(edge.sign_in(None).await, Ok(None));
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let signed_in = edge.sign_in(Some(&format!("{scheme} {token}"))).await;
+        assert_eq!(signed_in, Ok(Some("ada".to_owned())));
+    }
+    for wrong in
+        [&token, "Bearer", "Bearer ", &format!("Bearer  {token}"), &format!("Basic {token}"), ""]
+    {
+        assert!(invalid(&edge.sign_in(Some(wrong)).await), "{wrong}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remembered_token_ends_when_it_expires_or_its_key_is_withdrawn() {
+    let edge = Edge::new();
+    let header = format!("Bearer {}", edge.token());
+    assert!(edge.sign_in(Some(&header)).await.is_ok());
+    tokio::time::sleep(Duration::from_secs(3_606)).await;
+    assert!(invalid(&edge.sign_in(Some(&header)).await));
+
+    let header = format!("Bearer {}", edge.token());
+    assert!(edge.sign_in(Some(&header)).await.is_ok());
+    let next = jwks(&[("next", Signer::Other)]);
+    edge.fake.answer(move |_| json(200, next.clone()));
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let other = Signer::Other.access("next", "bob", edge.fake.now_s());
+    assert!(edge.sign_in(Some(&format!("Bearer {other}"))).await.is_ok());
+    assert!(invalid(&edge.sign_in(Some(&header)).await), "its key is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_fails_too_often_is_not_verified_any_more_but_the_verified_stay() {
+    let edge = Edge::new();
+    let verified = format!("Bearer {}", edge.token());
+    assert!(edge.sign_in(Some(&verified)).await.is_ok());
+    for _ in 0..20 {
+        assert!(invalid(&edge.sign_in(Some("Bearer a.b.c")).await));
+    }
+    let fresh = format!("Bearer {}", Signer::Pool.access(KEY_ID, "bob", edge.fake.now_s()));
+    for header in [&fresh, "Bearer a.b.c", "Basic abc"] {
+        let denied = edge.sign_in(Some(header)).await;
+        let policy = |denied: &Denied| denied.policy == "failed-auth";
+        let limited = matches!(&denied, Err(Refusal::RateLimited(denied)) if policy(denied));
+        assert!(limited, "{denied:?}");
+    }
+    assert!(edge.sign_in(Some(&verified)).await.is_ok());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(edge.sign_in(Some(&fresh)).await.is_ok(), "the quota refills");
+}

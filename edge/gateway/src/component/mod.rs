@@ -1,0 +1,67 @@
+//! The Wasm component: the runtime's entry point around the pipeline.
+//!
+//! The thread-local is the instance's memory between requests: configuration, keys, verified tokens.
+//! Nothing of a request is in it.
+
+mod ports;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use spin_sdk::http::{IntoResponse, Request};
+use spin_sdk::http_service;
+use spin_sdk::variables;
+
+use self::ports::Runtime;
+use crate::config::{Config, VARIABLES};
+use crate::log;
+use crate::pipeline::{Gateway, handle};
+
+thread_local! {
+    static GATEWAY: RefCell<Option<Rc<Gateway>>> = const { RefCell::new(None) };
+}
+
+/// Answers one request.
+#[http_service]
+async fn serve(request: Request) -> impl IntoResponse {
+    let gateway = gateway().await;
+    let reply = handle(&Runtime::default(), gateway.as_deref(), request).await;
+    reply.map(Full::<Bytes>::new)
+}
+
+/// The instance's gateway; a configuration that cannot be used is logged, and read again next time.
+async fn gateway() -> Option<Rc<Gateway>> {
+    if let Some(gateway) = GATEWAY.with_borrow(Clone::clone) {
+        return Some(gateway);
+    }
+    let mut values = HashMap::new();
+    for name in VARIABLES {
+        match variables::get(name).await {
+            Ok(value) => {
+                values.insert(name, value);
+            }
+            Err(variables::Error::Undefined(_)) => {}
+            Err(_) => log::warn("a variable cannot be read", &[("variable", &name)]),
+        }
+    }
+    match Config::parse(|name| values.get(name).cloned()) {
+        Ok(config) => {
+            // Another request of this instance may have been faster; what it put is as good.
+            let gateway = GATEWAY.with_borrow_mut(|slot| {
+                Rc::clone(slot.get_or_insert_with(|| Rc::new(Gateway::new(config))))
+            });
+            Some(gateway)
+        }
+        Err(errors) => {
+            for error in &errors {
+                let fields: [(&str, &dyn std::fmt::Display); 2] =
+                    [("variable", &error.variable), ("reason", &error.reason)];
+                log::warn("unusable configuration", &fields);
+            }
+            None
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Sending a request on to its region, with the edge's word for who sends it.
+//!
+//! Headers are made, not copied: a worker sees what is listed here and nothing else of the client's.
+//! Time is bounded as a whole. Only a failure to connect is tried again, once: then nothing was sent.
+
+use bytes::Bytes;
+use gavel_core::ids::IdempotencyKey;
+use gavel_core::wire::{ASSERTION_HEADER, Assertion, body_digest};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::assertion::sign;
+use crate::auth::Identity;
+use crate::config::{Config, Region};
+use crate::limits::{CONNECT_TIMEOUT_MS, REPLY_BYTES_MAX};
+use crate::log;
+use crate::ports::{FetchError, Outgoing, Ports, within};
+use crate::refusal::Refusal;
+use crate::trace::Trace;
+use crate::validate::headers::IDEMPOTENCY_KEY;
+
+/// The header that names a request in the logs of both tiers.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// A request that passed every check.
+#[derive(Debug)]
+pub struct Checked<'a> {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub path: &'a str,
+    /// The body.
+    pub body: Bytes,
+    /// Who sends it.
+    pub identity: Option<&'a Identity>,
+    /// From where.
+    pub address: String,
+    /// When it arrived, in milliseconds since the epoch.
+    pub arrived_at_ms: u64,
+    /// What names it, where repeats are recognised.
+    pub idempotency_key: Option<&'a IdempotencyKey>,
+    /// Its name in the logs.
+    pub request_id: &'a str,
+    /// Its trace.
+    pub trace: Trace,
+}
+
+/// Sends it and gives the region's reply, whatever it says.
+pub async fn forward(
+    ports: &impl Ports,
+    config: &Config,
+    region: &Region,
+    checked: Checked<'_>,
+) -> Result<http::Response<Bytes>, Refusal> {
+    let request_id = checked.request_id.to_owned();
+    let unavailable = |reason: &dyn std::fmt::Display| {
+        let fields: [(&str, &dyn std::fmt::Display); 3] =
+            [("region", &region.code), ("reason", reason), ("request_id", &request_id)];
+        log::warn("region unavailable", &fields);
+        Refusal::Unavailable("the auction's region did not answer")
+    };
+    let headers =
+        headers(config, &checked, ports.now_ms() / 1_000).map_err(|error| unavailable(&error))?;
+    let request = Outgoing {
+        method: checked.method,
+        url: format!("{}{}", region.origin, checked.path),
+        headers,
+        body: checked.body,
+        connect_timeout_ms: CONNECT_TIMEOUT_MS,
+        timeout_ms: config.forward_timeout_ms,
+        reply_bytes_max: REPLY_BYTES_MAX,
+    };
+    let exchange = async {
+        match ports.fetch(&request).await {
+            Err(FetchError::Connect) => ports.fetch(&request).await,
+            other => other,
+        }
+    };
+    match within(ports, config.forward_timeout_ms, exchange).await {
+        Some(Ok(reply)) => Ok(reply),
+        Some(Err(error)) => Err(unavailable(&error)),
+        None => Err(unavailable(&"no answer in time")),
+    }
+}
+
+/// Why the headers could not be made.
+#[derive(Debug, thiserror::Error)]
+enum HeaderError {
+    #[error(transparent)]
+    Signing(#[from] crate::assertion::SigningFailed),
+    #[error(transparent)]
+    Value(#[from] http::header::InvalidHeaderValue),
+}
+
+fn headers(config: &Config, checked: &Checked<'_>, now_s: u64) -> Result<HeaderMap, HeaderError> {
+    let key = checked.idempotency_key.map(|key| key.as_str().to_owned());
+    let assertion = Assertion {
+        user: checked.identity.map(|identity| identity.user.clone()),
+        groups: checked.identity.map(|identity| identity.groups.clone()).unwrap_or_default(),
+        address: checked.address.clone(),
+        arrived_at_ms: i64::try_from(checked.arrived_at_ms).unwrap_or(i64::MAX),
+        method: checked.method.as_str().to_owned(),
+        path: checked.path.to_owned(),
+        body_sha256: body_digest(&checked.body),
+        idempotency_key: key.clone(),
+        request_id: checked.request_id.to_owned(),
+    };
+    let mut headers = HeaderMap::new();
+    let mut set = |name: HeaderName, value: &str| -> Result<(), HeaderError> {
+        headers.insert(name, HeaderValue::from_str(value)?);
+        Ok(())
+    };
+    set(HeaderName::from_static(ASSERTION_HEADER), &sign(&config.edge_key, assertion, now_s)?)?;
+    set(HeaderName::from_static(REQUEST_ID), checked.request_id)?;
+    set(ACCEPT, "application/json")?;
+    set(CONTENT_LENGTH, &checked.body.len().to_string())?;
+    if !checked.body.is_empty() {
+        set(CONTENT_TYPE, "application/json")?;
+    }
+    if let Some(key) = key {
+        set(HeaderName::from_static(IDEMPOTENCY_KEY), &key)?;
+    }
+    headers.insert("traceparent", checked.trace.parent.clone());
+    if let Some(state) = &checked.trace.state {
+        headers.insert("tracestate", state.clone());
+    }
+    Ok(headers)
+}

@@ -1,0 +1,135 @@
+//! The way of a request through the gateway, one step after another.
+//!
+//! Cheap checks come first, and nothing is read or verified for somebody who is over their limit.
+
+use std::error::Error;
+
+use bytes::Bytes;
+use gavel_core::ids::IdempotencyKey;
+use http::request::Parts;
+use http::{Method, Request};
+use http_body::Body;
+
+use crate::auth::{AuthState, authenticate};
+use crate::config::Config;
+use crate::forward::{Checked, forward};
+use crate::health;
+use crate::limit::{Limiter, Limits};
+use crate::ports::Ports;
+use crate::refusal::Refusal;
+use crate::reply::{self, Marks, Reply};
+use crate::route::Route;
+use crate::trace::Trace;
+use crate::validate::headers::{client_address, idempotency_key, limited_party, refuse_duplicates};
+use crate::validate::{body, query};
+
+/// What an instance keeps between requests.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The configuration.
+    pub config: Config,
+    /// Keys and verified tokens.
+    pub auth: AuthState,
+}
+
+impl Gateway {
+    /// A fresh one.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self { config, auth: AuthState::default() }
+    }
+}
+
+/// Answers one request. `gateway` is `None` when the configuration is unusable, which the caller has
+/// logged.
+pub async fn handle<B>(ports: &impl Ports, gateway: Option<&Gateway>, request: Request<B>) -> Reply
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut marks = Marks { request_id: uuid(ports.bytes()), ..Marks::default() };
+    let reply = serve(ports, gateway, request, &mut marks)
+        .await
+        .unwrap_or_else(|refusal| reply::refuse(&refusal));
+    reply::finish(reply, &marks)
+}
+
+async fn serve<B>(
+    ports: &impl Ports,
+    gateway: Option<&Gateway>,
+    request: Request<B>,
+    marks: &mut Marks,
+) -> Result<Reply, Refusal>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let arrived_at_ms = ports.now_ms();
+    let (head, body) = request.into_parts();
+    if Route::find(&head.method, head.uri.path()) == Ok(Route::Health) {
+        return Ok(reply::ok());
+    }
+    refuse_duplicates(&head.headers)?;
+    let gateway = gateway.ok_or(Refusal::Unavailable("the edge is not configured"))?;
+    let Gateway { config, auth } = gateway;
+    let address = client_address(&head.headers)?;
+    let party = limited_party(&address);
+    let limits = Limits::new(config);
+    limits.take(ports, Limiter::Address, &party).await?;
+
+    let route = Route::find(&head.method, head.uri.path())?;
+    if route == Route::Ready {
+        return health::ready(ports, config, auth).await.map(|()| reply::ok());
+    }
+    let region = config.region(route.region().as_deref()).ok_or(Refusal::NotFound)?;
+    let identity = authenticate(ports, config, auth, &limits, &head.headers, &party).await?;
+    marks.shared = identity.is_none() && head.method == Method::GET;
+    match &identity {
+        Some(identity) if route.changes() => {
+            limits.take(ports, Limiter::User, identity.user.as_str()).await?;
+        }
+        None if route.needs_user() => return Err(Refusal::TokenMissing),
+        _ => {}
+    }
+    query::check(&route, head.uri.query())?;
+    if route.takes_idempotency_key() {
+        marks.idempotency_key = Some(match idempotency_key(&head.headers)? {
+            Some(key) => key,
+            None => mint_key(ports)?,
+        });
+    }
+    let body = body::read(ports, &route, &head.headers, body).await?;
+    let checked = Checked {
+        path: &path_and_query(&head),
+        method: head.method.clone(),
+        body,
+        identity: identity.as_deref(),
+        address: address.to_string(),
+        arrived_at_ms,
+        idempotency_key: marks.idempotency_key.as_ref(),
+        request_id: &marks.request_id,
+        trace: Trace::of(&head.headers, ports.bytes()),
+    };
+    let answer = forward(ports, config, region, checked).await?;
+    reply::relay(answer, &marks.request_id)
+}
+
+fn path_and_query(head: &Parts) -> String {
+    match head.uri.query() {
+        Some(query) if !query.is_empty() => format!("{}?{query}", head.uri.path()),
+        _ => head.uri.path().to_owned(),
+    }
+}
+
+fn mint_key(ports: &impl Ports) -> Result<IdempotencyKey, Refusal> {
+    IdempotencyKey::parse(&uuid(ports.bytes()))
+        .map_err(|_| Refusal::Unavailable("no idempotency key could be made"))
+}
+
+/// A version 4 UUID as text.
+fn uuid(random: [u8; 16]) -> String {
+    uuid::Builder::from_random_bytes(random).into_uuid().hyphenated().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! Whole requests over fakes.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use gavel_core::wire::{ASSERTION_HEADER, ASSERTION_ISSUER, Assertion, body_digest};
+use http_body_util::Full;
+use jwt_simple::prelude::{HS256Key, MACLike as _, UnixTimeStamp, VerificationOptions};
+use serde_json::Value;
+
+use super::*;
+use crate::ports::{Clock as _, FetchError, Outgoing};
+use crate::testing::{Fake, KEY_ID, Signer, config, json, jwks};
+
+const AUCTION: &str = "/v1/auctions/use1_01928e2c-7f3e-7abc-8def-0123456789ab";
+const BID: &str = r#"{"amount":15000}"#;
+
+/// A gateway whose region answers everything with `region`.
+fn edge(region: impl Fn(&Outgoing) -> crate::testing::Answer + 'static) -> (Fake, Gateway) {
+    let fake = Fake::new();
+    let keys = jwks(&[(KEY_ID, Signer::Pool)]);
+    fake.answer(move |request| {
+        if request.url.ends_with("jwks.json") { json(200, keys.clone()) } else { region(request) }
+    });
+    (fake, Gateway::new(config()))
+}
+
+fn accepts() -> (Fake, Gateway) {
+    edge(|_| json(201, "{}"))
+}
+
+struct Asked<'a> {
+    method: &'a str,
+    path: &'a str,
+    headers: Vec<(&'a str, String)>,
+    body: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    fn new(method: &'a str, path: &'a str) -> Self {
+        let headers = vec![("spin-client-addr", "203.0.113.7:40000".to_owned())];
+        Self { method, path, headers, body: "" }
+    }
+
+    fn bid(fake: &Fake) -> Self {
+        let token = Signer::Pool.access(KEY_ID, "ada", fake.now_s());
+        Self { body: BID, ..Self::new("POST", concat_bids()) }
+            .with("authorization", &format!("Bearer {token}"))
+            .with("content-type", "application/json")
+    }
+
+    fn with(mut self, name: &'a str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    async fn send(&self, fake: &Fake, gateway: &Gateway) -> Reply {
+        let mut request = Request::builder().method(self.method).uri(self.path);
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        let body = Full::new(Bytes::copy_from_slice(self.body.as_bytes()));
+        handle(fake, Some(gateway), request.body(body).unwrap()).await
+    }
+}
+
+fn concat_bids() -> &'static str {
+    "/v1/auctions/use1_01928e2c-7f3e-7abc-8def-0123456789ab/bids"
+}
+
+fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+    reply.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+fn code(reply: &Reply) -> String {
+    let problem: Value = serde_json::from_slice(reply.body()).unwrap_or_default();
+    problem["code"].as_str().unwrap_or("no problem").to_owned()
+}
+
+/// The one request that reached the region, and the assertion in it.
+fn forwarded(fake: &Fake) -> (Outgoing, Assertion) {
+    let sent = fake.sent.borrow();
+    let mut to_region = sent.iter().filter(|request| request.url.contains(":8080/"));
+    let request = to_region.next().expect("something was forwarded").clone();
+    assert!(to_region.next().is_none(), "more than one request was forwarded");
+    let token = request.headers.get(ASSERTION_HEADER).unwrap().to_str().unwrap();
+    let options = VerificationOptions {
+        artificial_time: Some(UnixTimeStamp::from_secs(fake.now_s())),
+        allowed_issuers: Some(HashSet::from([ASSERTION_ISSUER.to_owned()])),
+        ..VerificationOptions::default()
+    };
+    let key = HS256Key::from_bytes(config().edge_key.expose());
+    let claims = key.verify_token::<Assertion>(token, Some(options)).unwrap();
+    (request, claims.custom)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bid_reaches_its_region_with_the_edges_word_for_it() {
+    let (fake, gateway) = accepts();
+    let reply = Asked::bid(&fake).with("idempotency-key", "\"k-1\"").send(&fake, &gateway).await;
+    assert_eq!(reply.status(), 201);
+    assert_eq!(header(&reply, "idempotency-key"), Some("k-1"));
+    assert_eq!(header(&reply, "cache-control"), Some("no-store"));
+    let (request, assertion) = forwarded(&fake);
+    assert_eq!(request.url, format!("http://127.0.0.1:8080{AUCTION}/bids"));
+    assert_eq!(request.body, BID);
+    assert_eq!(header(&reply, "x-request-id"), Some(assertion.request_id.as_str()));
+    let expected = Assertion {
+        user: Some(gavel_core::ids::UserId::parse("ada").unwrap()),
+        groups: vec!["seller".to_owned()],
+        address: "203.0.113.7".to_owned(),
+        arrived_at_ms: i64::try_from(crate::testing::START_MS).unwrap(),
+        method: "POST".to_owned(),
+        path: format!("{AUCTION}/bids"),
+        body_sha256: body_digest(BID.as_bytes()),
+        idempotency_key: Some("k-1".to_owned()),
+        request_id: assertion.request_id.clone(),
+    };
+    assert_eq!(assertion, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bid_without_a_key_is_given_one_and_told_it_even_when_refused() {
+    let (fake, gateway) = accepts();
+    let first = Asked::bid(&fake).send(&fake, &gateway).await;
+    let second = Asked::bid(&fake).send(&fake, &gateway).await;
+    let (first, second) = (header(&first, "idempotency-key"), header(&second, "idempotency-key"));
+    assert!(first.is_some_and(|key| key.len() == 36), "{first:?}");
+    assert_ne!(first, second);
+    let refused = Asked { body: "{}", ..Asked::bid(&fake) }
+        .with("idempotency-key", "k-2")
+        .send(&fake, &gateway)
+        .await;
+    assert_eq!(
+        (refused.status().as_u16(), header(&refused, "idempotency-key")),
+        (422, Some("k-2"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_the_client_reaches_the_region_but_what_is_listed() {
+    let (fake, gateway) = accepts();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let reply = Asked::bid(&fake)
+        .with(ASSERTION_HEADER, "forged")
+        .with("x-request-id", "forged")
+        .with("x-forwarded-for", "1.2.3.4")
+        .with("cookie", "a=b")
+        .with("traceparent", trace)
+        .send(&fake, &gateway)
+        .await;
+    assert_eq!(reply.status(), 201);
+    let (request, _) = forwarded(&fake);
+    let mut names: Vec<&str> = request.headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    let expected = [
+        "accept",
+        "content-length",
+        "content-type",
+        "gavel-edge-assertion",
+        "idempotency-key",
+        "traceparent",
+        "x-request-id",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(request.headers.get_all(ASSERTION_HEADER).iter().count(), 1);
+    assert_eq!(request.headers.get("traceparent").unwrap(), trace);
+    assert_ne!(request.headers.get("x-request-id").unwrap(), "forged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_step_refuses_what_is_its_to_refuse_and_forwards_nothing() {
+    let (fake, gateway) = accepts();
+    let bid = || Asked::bid(&fake);
+    let post = |path| Asked { body: BID, ..Asked::new("POST", path) };
+    for (asked, status, expected) in [
+        (Asked::new("GET", "/v1/nothing"), 404, "not-found"),
+        (Asked::new("DELETE", AUCTION), 405, "method-not-allowed"),
+        (
+            Asked::new("GET", "/v1/auctions/zz9_01928e2c-7f3e-7abc-8def-0123456789ab"),
+            404,
+            "not-found",
+        ),
+        (post(concat_bids()), 401, "unauthenticated"),
+        (post("/v1/auctions"), 401, "unauthenticated"),
+        (Asked::new("GET", "/v1/me/bids"), 401, "unauthenticated"),
+        (Asked::new("GET", AUCTION).with("authorization", "Bearer x"), 401, "unauthenticated"),
+        (bid().with("authorization", "Bearer x"), 400, "malformed-request"),
+        (bid().with("spin-client-addr", "1.2.3.4"), 400, "malformed-request"),
+        (bid().with("idempotency-key", "a b"), 422, "invalid-request"),
+        (
+            Asked { path: "/v1/auctions?staus=live", ..Asked::new("GET", "") },
+            422,
+            "invalid-request",
+        ),
+        (Asked { body: "{", ..bid() }, 400, "malformed-request"),
+        (Asked { body: r#"{"amount":1.5}"#, ..bid() }, 422, "invalid-request"),
+        (bid().with("content-length", "999999"), 413, "payload-too-large"),
+        (bid().with("content-encoding", "gzip"), 415, "unsupported-media-type"),
+    ] {
+        let reply = asked.send(&fake, &gateway).await;
+        let got = (reply.status().as_u16(), code(&reply));
+        assert_eq!(got, (status, expected.to_owned()), "{} {}", asked.method, asked.path);
+        assert!(header(&reply, "x-request-id").is_some());
+    }
+    let to_region = fake.sent.borrow().iter().filter(|sent| sent.url.contains(":8080/")).count();
+    assert_eq!(to_region, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn public_reads_need_no_token_and_keep_their_query() {
+    let (fake, gateway) = edge(|_| json(200, "[]"));
+    let path = "/v1/auctions?status=live&category=fine%20art";
+    let reply = Asked::new("GET", path).send(&fake, &gateway).await;
+    assert_eq!(reply.status(), 200);
+    let (request, assertion) = forwarded(&fake);
+    assert_eq!(request.url, format!("http://127.0.0.1:8080{path}"));
+    assert_eq!((assertion.path.as_str(), assertion.user), (path, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_is_down_slow_or_broken_is_a_503_in_time() {
+    for (answer, sent) in
+        [(FetchError::Connect, 2), (FetchError::Broken, 1), (FetchError::TooLong, 1)]
+    {
+        let (fake, gateway) = edge(move |_| Err(answer));
+        let reply = Asked::bid(&fake).send(&fake, &gateway).await;
+        assert_eq!((reply.status().as_u16(), code(&reply)), (503, "unavailable".to_owned()));
+        assert_eq!(header(&reply, "retry-after"), Some("1"));
+        assert_eq!(fake.sent_to("/bids"), sent, "{answer:?}");
+    }
+    let (fake, gateway) = accepts();
+    Asked::bid(&fake).send(&fake, &gateway).await;
+    fake.fetch_latency_ms.set(3_600_000);
+    let began = fake.now_ms();
+    let reply = Asked::bid(&fake).send(&fake, &gateway).await;
+    assert_eq!(reply.status(), 503);
+    assert!(fake.now_ms() - began <= 8_100, "{} ms", fake.now_ms() - began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_over_their_rate_is_told_when_to_come_back() {
+    let (fake, gateway) = accepts();
+    for _ in 0..20 {
+        assert_eq!(Asked::bid(&fake).send(&fake, &gateway).await.status(), 201);
+    }
+    let reply = Asked::bid(&fake).send(&fake, &gateway).await;
+    assert_eq!((reply.status().as_u16(), code(&reply)), (429, "rate-limited".to_owned()));
+    assert_eq!(header(&reply, "retry-after"), Some("1"));
+    assert_eq!(header(&reply, "ratelimit-policy"), Some("\"user\";q=20;w=2"));
+    assert_eq!(header(&reply, "ratelimit"), Some("\"user\";r=0;t=1"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(Asked::bid(&fake).send(&fake, &gateway).await.status(), 201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_is_the_edges_and_readiness_also_the_regions() {
+    let (fake, gateway) = edge(|request| {
+        assert!(request.headers.is_empty());
+        json(200, "{}")
+    });
+    assert_eq!(Asked::new("GET", "/readyz").send(&fake, &gateway).await.status(), 200);
+    assert_eq!(fake.sent_to("http://127.0.0.1:8080/readyz"), 1);
+    let (fake, gateway) = edge(|_| json(503, "{}"));
+    assert_eq!(Asked::new("GET", "/readyz").send(&fake, &gateway).await.status(), 503);
+    assert_eq!(Asked::new("GET", "/healthz").send(&fake, &gateway).await.status(), 200);
+
+    let bare = |path: &str| Request::get(path).body(Full::new(Bytes::new())).unwrap();
+    assert_eq!(handle(&fake, None, bare("/healthz")).await.status(), 200);
+    assert_eq!(handle(&fake, None, bare("/v1/auctions")).await.status(), 503);
+    assert_eq!(handle(&fake, Some(&gateway), bare("/v1/auctions")).await.status(), 503);
+}

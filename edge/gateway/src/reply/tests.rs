@@ -1,0 +1,132 @@
+//! The mapping to HTTP.
+
+use gavel_core::wire::InvalidBody;
+
+use super::*;
+use crate::auth::TokenFault;
+
+fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+    reply.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+#[test]
+fn every_refusal_is_a_problem_with_its_status_and_headers() {
+    let denied = Denied { policy: "user", burst: 20, window_s: 2, retry_after_s: 3 };
+    let malformed = InvalidBody::Malformed { line: 1, column: 2 };
+    for (refusal, status, code, headers) in [
+        (Refusal::NotFound, 404, "not-found", &[][..]),
+        (
+            Refusal::MethodNotAllowed { allow: "GET, POST" },
+            405,
+            "method-not-allowed",
+            &[("allow", "GET, POST")],
+        ),
+        (Refusal::Malformed("x"), 400, "malformed-request", &[]),
+        (Refusal::Body(malformed), 400, "malformed-request", &[]),
+        (Refusal::field("amount", "is required"), 422, "invalid-request", &[]),
+        (Refusal::MediaType("x"), 415, "unsupported-media-type", &[]),
+        (Refusal::TooLarge { bytes_max: 9 }, 413, "payload-too-large", &[]),
+        (
+            Refusal::TokenMissing,
+            401,
+            "unauthenticated",
+            &[("www-authenticate", "Bearer realm=\"gavel\"")],
+        ),
+        (
+            Refusal::TokenInvalid(TokenFault::Signature),
+            401,
+            "unauthenticated",
+            &[("www-authenticate", "Bearer error=\"invalid_token\"")],
+        ),
+        (
+            Refusal::RateLimited(denied),
+            429,
+            "rate-limited",
+            &[
+                ("retry-after", "3"),
+                ("ratelimit-policy", "\"user\";q=20;w=2"),
+                ("ratelimit", "\"user\";r=0;t=3"),
+            ],
+        ),
+        (Refusal::Unavailable("x"), 503, "unavailable", &[("retry-after", "1")]),
+    ] {
+        let reply = refuse(&refusal);
+        assert_eq!(reply.status().as_u16(), status, "{refusal:?}");
+        assert_eq!(header(&reply, "content-type"), Some(PROBLEM_CONTENT_TYPE));
+        for (name, value) in headers {
+            assert_eq!(header(&reply, name), Some(*value), "{refusal:?}");
+        }
+        let body: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
+        assert_eq!((&body["code"], &body["status"]), (&code.into(), &status.into()));
+    }
+}
+
+#[test]
+fn which_check_a_token_failed_is_not_told() {
+    let reply = |fault| refuse(&Refusal::TokenInvalid(fault)).into_body();
+    assert_eq!(reply(TokenFault::Expired), reply(TokenFault::Client));
+}
+
+fn region(status: u16, headers: &[(&'static str, &'static str)]) -> http::Response<Bytes> {
+    let mut reply = http::Response::new(Bytes::from_static(b"{\"stack\":\"trace\"}"));
+    *reply.status_mut() = StatusCode::from_u16(status).unwrap();
+    for (name, value) in headers {
+        reply.headers_mut().insert(*name, HeaderValue::from_static(value));
+    }
+    reply
+}
+
+#[test]
+fn only_listed_headers_of_a_region_are_passed_on() {
+    let reply = relay(
+        region(
+            201,
+            &[
+                ("content-type", "application/json"),
+                ("location", "/v1/auctions/x"),
+                ("server", "worker/1.2.3"),
+                ("set-cookie", "a=b"),
+                ("gavel-edge-assertion", "secret"),
+                ("x-internal-host", "10.0.0.1"),
+            ],
+        ),
+        "r",
+    )
+    .unwrap();
+    let names: Vec<&str> = reply.headers().keys().map(HeaderName::as_str).collect();
+    assert_eq!(names, ["content-type", "location"]);
+    assert_eq!(reply.status(), 201);
+}
+
+#[test]
+fn a_region_that_fails_shows_none_of_its_insides() {
+    let problem = ("content-type", PROBLEM_CONTENT_TYPE);
+    for (status, headers) in
+        [(500, &[][..]), (502, &[("content-type", "text/html")]), (401, &[problem])]
+    {
+        let refused = relay(region(status, headers), "r");
+        assert!(matches!(refused, Err(Refusal::Unavailable(_))), "{status}");
+    }
+    for status in [400, 404, 409, 422, 503] {
+        assert_eq!(relay(region(status, &[problem]), "r").unwrap().status(), status);
+    }
+}
+
+#[test]
+fn only_an_anonymous_success_may_be_stored_and_only_if_the_region_says_so() {
+    let finished = |shared, status, headers: &[(&'static str, &'static str)]| {
+        let marks = Marks { request_id: "r-1".to_owned(), shared, ..Marks::default() };
+        finish(relay(region(status, headers), "r").unwrap(), &marks)
+    };
+    let fresh = ("cache-control", "max-age=1");
+    let public = finished(true, 200, &[fresh]);
+    assert_eq!(header(&public, "cache-control"), Some("max-age=1"));
+    assert_eq!(header(&public, "vary"), Some("authorization"));
+    assert_eq!(header(&public, "x-request-id"), Some("r-1"));
+    assert_eq!(header(&public, "x-content-type-options"), Some("nosniff"));
+    for other in
+        [finished(false, 200, &[fresh]), finished(true, 404, &[fresh]), finished(true, 200, &[])]
+    {
+        assert_eq!(header(&other, "cache-control"), Some("no-store"));
+    }
+}
