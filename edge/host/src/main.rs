@@ -5,11 +5,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gavel_host::cli::{Cli, Command, LogFormat};
-use gavel_host::up::up;
+use gavel_host::up::{EXIT_USAGE, up};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let Command::Up(args) = Cli::parse().command;
+    let Command::Up(args) = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return explain(&error),
+    };
     init_log(args.log_format);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -30,6 +33,13 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// Prints help, or what is wrong with the flags; the latter with the exit code of all bad input.
+fn explain(error: &clap::Error) -> ExitCode {
+    // Without an output to print to there is nobody to tell.
+    drop(error.print());
+    if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS }
 }
 
 fn init_log(format: LogFormat) {

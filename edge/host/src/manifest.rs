@@ -5,6 +5,7 @@
 //! time (`description`, `authors`, `build`, `tool`) is passed over. Every problem is reported, not
 //! only the first.
 
+mod fields;
 mod model;
 mod reader;
 #[cfg(test)]

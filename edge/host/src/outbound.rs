@@ -5,7 +5,7 @@
 //! codes in [`connect_error`], none of which is a time-out, so that a guest can tell "nothing was
 //! sent" from "no answer came" and retry only the former.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -99,8 +99,7 @@ fn request_error(error: &ClientError) -> Error {
     if error.is_connect() {
         return connect_error(error);
     }
-    let mut source = error.source();
-    while let Some(cause) = source {
+    for cause in causes(error) {
         if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
             if hyper.is_incomplete_message() {
                 return Error::HttpResponseIncomplete;
@@ -109,45 +108,47 @@ fn request_error(error: &ClientError) -> Error {
                 return Error::HttpProtocolError;
             }
         }
-        if cause.is::<std::io::Error>() {
-            return Error::ConnectionTerminated;
-        }
-        source = cause.source();
     }
     Error::ConnectionTerminated
 }
 
 /// The code for a connection that could not be opened. Nothing of the request has been sent then.
 fn connect_error(error: &ClientError) -> Error {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.is::<rustls::Error>() {
-            return Error::TlsProtocolError;
+    for cause in causes(error) {
+        match cause.downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidCertificate(_)) => return Error::TlsCertificateError,
+            Some(_) => return Error::TlsProtocolError,
+            None => {}
         }
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            if let Some(inner) = io.get_ref()
-                && inner.is::<rustls::Error>()
-            {
-                return match inner.downcast_ref::<rustls::Error>() {
-                    Some(rustls::Error::InvalidCertificate(_)) => Error::TlsCertificateError,
-                    _ => Error::TlsProtocolError,
-                };
+        match cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(ErrorKind::ConnectionRefused) => return Error::ConnectionRefused,
+            Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => {
+                return Error::DestinationIpUnroutable;
             }
-            match io.kind() {
-                ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
-                ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                    return Error::DestinationIpUnroutable;
-                }
-                _ => {}
-            }
+            _ => {}
         }
         // The resolver's error type is private; its text is stable and the only sign of it.
         if cause.to_string().starts_with("dns error") {
             return Error::DnsError { rcode: None, info_code: None };
         }
-        source = cause.source();
     }
     Error::DestinationUnavailable
+}
+
+type Cause<'e> = &'e (dyn StdError + 'static);
+
+/// What an error came from, outermost first.
+fn causes(error: &ClientError) -> impl Iterator<Item = Cause<'_>> {
+    std::iter::successors(error.source(), |cause| next_cause(*cause))
+}
+
+/// An I/O error names what it wraps differently from other errors, and TLS errors come wrapped in
+/// two of them.
+fn next_cause(cause: Cause<'_>) -> Option<Cause<'_>> {
+    match cause.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as Cause<'_>),
+        None => cause.source(),
+    }
 }
 
 /// What a component may send, and how: the hooks `wasmtime_wasi_http` asks.

@@ -110,7 +110,7 @@ fn failure(component: &str, error: &wasmtime::Error) -> Response<WasiBody> {
         return late(component);
     }
     if let Some(error) = error.downcast_ref::<InstantiationError<RequestFate>>() {
-        tracing::error!(component, error = ?error.error, "no instance for a request");
+        tracing::warn!(component, error = %error.error, "no instance for a request");
         let mut response = bare(StatusCode::SERVICE_UNAVAILABLE);
         // Instances are freed as requests end, which is well within a second.
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

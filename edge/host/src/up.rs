@@ -22,6 +22,9 @@ use crate::serve::serve;
 use crate::variables::{self, VariableError};
 use crate::worker::ReusePolicy;
 
+/// The exit code where what the user gave is at fault: `EX_USAGE` of sysexits.h.
+pub const EXIT_USAGE: u8 = 64;
+
 /// Why `up` did not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum UpError {
@@ -57,10 +60,10 @@ impl From<LoadError> for UpError {
 }
 
 impl UpError {
-    /// The exit code: 64 where what the user gave is at fault, 1 otherwise.
+    /// The exit code: [`EXIT_USAGE`] where what the user gave is at fault, 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Manifest(_) | Self::Variables(_) => 64,
+            Self::Manifest(_) | Self::Variables(_) => EXIT_USAGE,
             Self::Load(_) | Self::Listen { .. } | Self::System(_) => 1,
         }
     }

@@ -3,23 +3,21 @@
 //! It keeps going after a problem so that all of them are reported at once; the model it builds is
 //! only handed out when there was none. Whether names refer to something is checked at the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::fields::{Reader, Value};
 use super::{Component, Located, Manifest, Problem, Trigger, Variable};
 use crate::routes;
-
-type Value<'i> = Spanned<DeValue<'i>>;
 
 /// Parses the text of a manifest.
 ///
 /// # Errors
 /// Every problem found, in the order of the lines.
 pub fn parse(text: &str) -> Result<Manifest, Vec<Problem>> {
-    let mut reader = Reader { text, declared: BTreeSet::new(), problems: Vec::new() };
+    let mut reader = Reader::new(text);
     let manifest = match DeTable::parse(text) {
         Ok(root) => reader.manifest(root.into_inner()),
         Err(error) => {
@@ -32,14 +30,7 @@ pub fn parse(text: &str) -> Result<Manifest, Vec<Problem>> {
     if reader.problems.is_empty() { Ok(manifest) } else { Err(reader.problems) }
 }
 
-struct Reader<'t> {
-    text: &'t str,
-    /// Ids of components, including those that were refused: no need to miss them as well.
-    declared: BTreeSet<String>,
-    problems: Vec<Problem>,
-}
-
-impl<'t> Reader<'t> {
+impl Reader<'_> {
     fn manifest(&mut self, root: DeTable<'_>) -> Manifest {
         let mut manifest = Manifest::default();
         let mut version_seen = false;
@@ -236,94 +227,6 @@ impl<'t> Reader<'t> {
                     component.line,
                     format!("there is no [component.{}]", component.value),
                 );
-            }
-        }
-    }
-
-    fn problem(&mut self, line: usize, message: impl Into<String>) {
-        self.problems.push(Problem::new(line, message));
-    }
-
-    fn unsupported(&mut self, line: usize, what: &str) {
-        self.problem(line, format!("gavel-host does not support {what}; Spin does"));
-    }
-
-    fn unknown(&mut self, line: usize, what: &str) {
-        self.problem(line, format!("unknown field {what}"));
-    }
-
-    fn line_at(&self, offset: usize) -> usize {
-        1 + self.text.as_bytes()[..offset.min(self.text.len())]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-    }
-
-    fn entries<'i>(&self, table: DeTable<'i>) -> Vec<(String, usize, Value<'i>)> {
-        table
-            .into_iter()
-            .map(|(key, value)| {
-                let line = self.line_at(key.span().start);
-                (key.into_inner().into_owned(), line, value)
-            })
-            .collect()
-    }
-
-    fn table_entries<'i>(
-        &mut self,
-        what: &str,
-        line: usize,
-        value: Value<'i>,
-    ) -> Vec<(String, usize, Value<'i>)> {
-        match value.into_inner() {
-            DeValue::Table(table) => self.entries(table),
-            other => {
-                self.problem(line, format!("{what} must be a table, not {}", other.type_str()));
-                Vec::new()
-            }
-        }
-    }
-
-    fn array<'i>(&mut self, what: &str, line: usize, value: Value<'i>) -> Vec<(usize, Value<'i>)> {
-        match value.into_inner() {
-            DeValue::Array(array) => {
-                array.into_iter().map(|value| (self.line_at(value.span().start), value)).collect()
-            }
-            other => {
-                self.problem(line, format!("{what} must be an array, not {}", other.type_str()));
-                Vec::new()
-            }
-        }
-    }
-
-    fn string(&mut self, what: &str, line: usize, value: Value<'_>) -> Option<String> {
-        match value.into_inner() {
-            DeValue::String(text) => Some(text.into_owned()),
-            other => {
-                self.problem(line, format!("{what} must be a string, not {}", other.type_str()));
-                None
-            }
-        }
-    }
-
-    fn located(&mut self, what: &str, line: usize, value: Value<'_>) -> Option<Located<String>> {
-        self.string(what, line, value).map(|value| Located { line, value })
-    }
-
-    fn strings(&mut self, what: &str, line: usize, value: Value<'_>) -> Vec<Located<String>> {
-        let items = self.array(what, line, value);
-        items.into_iter().filter_map(|(line, value)| self.located(what, line, value)).collect()
-    }
-
-    fn boolean(&mut self, what: &str, line: usize, value: &Value<'_>) -> bool {
-        match value.get_ref() {
-            DeValue::Boolean(value) => *value,
-            other => {
-                self.problem(
-                    line,
-                    format!("{what} must be true or false, not {}", other.type_str()),
-                );
-                false
             }
         }
     }

@@ -1,5 +1,9 @@
 //! The built host with the fixture component: variables, the key-value store, outbound HTTP.
 
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
 use crate::support::{Host, Upstream, manifest};
 
 #[tokio::test]
@@ -82,4 +86,33 @@ async fn a_failure_to_connect_differs_from_a_timeout() {
     assert_eq!(fetch(&half).await, "200 ErrorCode::ConnectionReadTimeout");
     let closed = format!("{}/close", upstream.url);
     assert_eq!(fetch(&closed).await, "ErrorCode::HttpResponseIncomplete");
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_open_is_given_up_in_time() {
+    // A full accept queue: the system leaves further connections hanging.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) =
+        tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await
+    {
+        queued.push(stream.unwrap());
+        assert!(queued.len() < 10, "the queue never fills");
+    }
+    let manifest = manifest(&format!("allowed_outbound_hosts = [\"http://{address}\"]"));
+    let host = Host::start(&manifest, &[]).await;
+    let answer = host.text(&format!("/fetch?url=http://{address}/&connect_ms=200")).await;
+    assert_eq!(answer, "ErrorCode::ConnectionTimeout");
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_speak_tls_is_a_tls_error() {
+    let upstream = Upstream::start().await;
+    let tls = upstream.url.replace("http://", "https://");
+    let host = Host::start(&manifest(&format!("allowed_outbound_hosts = [\"{tls}\"]")), &[]).await;
+    let answer = host.text(&format!("/fetch?url={tls}/&connect_ms=2000")).await;
+    assert_eq!(answer, "ErrorCode::TlsProtocolError");
 }

@@ -72,3 +72,11 @@ async fn a_port_in_use_is_a_clear_error() {
     assert_eq!(output.status.code(), Some(1), "{log}");
     assert!(log.contains(&format!("cannot listen on {address}")), "{log}");
 }
+
+#[tokio::test]
+async fn wrong_flags_are_refused_by_name() {
+    let ended = refusal(&manifest(""), &["--max-instance-reuse-count", "1..8"]).await;
+    assert_eq!(ended.code, Some(64), "{}", ended.log);
+    assert!(ended.log.contains("--max-instance-reuse-count"), "{}", ended.log);
+    assert!(ended.log.contains("ranges are not supported"), "{}", ended.log);
+}

@@ -182,6 +182,11 @@ impl Upstream {
 
 async fn talk(stream: TcpStream) {
     let mut stream = BufReader::new(stream);
+    // A TLS greeting: answered as a plain HTTP server would.
+    if stream.fill_buf().await.is_ok_and(|bytes| bytes.first().is_some_and(|byte| *byte < b'A')) {
+        drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await);
+        return;
+    }
     loop {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
