@@ -170,10 +170,10 @@ Place a bid, from another shell in this folder:
   ID=$(curl -s {edge}/v1/auctions -H "authorization: Bearer $SELLER" -H 'content-type: application/json' \
     -d '{{"title":"Walnut desk","currency":"USD","starting_price":10000,"duration_s":600}}' \
     | grep -o '"id":"[^"]*"' | cut -d'"' -f4)
-  curl -s -X POST {edge}/v1/auctions/$ID/open -H "authorization: Bearer $SELLER"
-  curl -s {edge}/v1/auctions/$ID/bids -H "authorization: Bearer $BIDDER" -H 'content-type: application/json' \
+  curl -sw '\n' -X POST {edge}/v1/auctions/$ID/open -H "authorization: Bearer $SELLER"
+  curl -sw '\n' {edge}/v1/auctions/$ID/bids -H "authorization: Bearer $BIDDER" -H 'content-type: application/json' \
     -H "idempotency-key: $(cat /proc/sys/kernel/random/uuid)" -d '{{"amount":12500}}'
-  curl -s {edge}/v1/auctions/$ID/state
+  curl -sw '\n' {edge}/v1/auctions/$ID/state
 
 or have all of it done and checked: make smoke
 
