@@ -8,8 +8,8 @@ use bytes::Bytes;
 use gavel_core::ids::IdempotencyKey;
 use gavel_core::wire::{Code, PROBLEM_CONTENT_TYPE, Problem};
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+    VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -121,6 +121,10 @@ pub fn relay(region: http::Response<Bytes>, request_id: &str) -> Result<Reply, R
 pub fn finish(mut reply: Reply, marks: &Marks) -> Reply {
     set(&mut reply, X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(&mut reply, HeaderName::from_static(REQUEST_ID), &marks.request_id);
+    if !reply.body().is_empty() {
+        let length = reply.body().len().to_string();
+        set(&mut reply, CONTENT_LENGTH, &length);
+    }
     if let Some(key) = &marks.idempotency_key {
         set(&mut reply, HeaderName::from_static(IDEMPOTENCY_KEY), key.as_str());
     }

@@ -49,7 +49,7 @@ fn each_variable_is_checked() {
         ("region_1_url", &["ftp://h", "h:1", "http://", "http://h/p", "http://u@h", "http://h:x"]),
         ("cognito_jwks_origin", &["", "https://h?q", "https://h#f"]),
         ("cognito_user_pool_id", &["", "a/b", "a?b"]),
-        ("cognito_app_client_ids", &[""]),
+        ("cognito_app_client_ids", &["", " ,,"]),
         ("jwks_cooldown_s", &["", "0", "3601", "1.5", "-1"]),
         ("edge_key", &["", "0123456789012345678901234567890"]),
         ("user_rate_per_s", &["0", "1000001", "x"]),

@@ -8,7 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use gavel_core::ids::IdempotencyKey;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING,
+};
 
 use crate::refusal::Refusal;
 
@@ -33,6 +35,10 @@ pub fn refuse_duplicates(headers: &HeaderMap) -> Result<(), Refusal> {
         if headers.get_all(name).iter().nth(1).is_some() {
             return Err(Refusal::Malformed(complaint));
         }
+    }
+    // RFC 9112, 6.3: two lengths for one body, the classic of request smuggling.
+    if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Refusal::Malformed("the body has two lengths"));
     }
     Ok(())
 }
@@ -105,6 +111,8 @@ mod tests {
                 assert!(refused, "{name}");
             }
         }
+        let two_lengths = headers(&[("content-length", "5"), ("transfer-encoding", "chunked")]);
+        assert!(refuse_duplicates(&two_lengths).is_err());
         assert_eq!(refuse_duplicates(&headers(&[("accept", "a"), ("accept", "b")])), Ok(()));
     }
 
