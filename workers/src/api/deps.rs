@@ -1,0 +1,78 @@
+//! What the handlers work with. Each names what it needs in its signature.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use gavel_core::ids::RegionCode;
+
+use super::identity::Verifier;
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::history::BidHistory;
+use crate::ledger::Ledger;
+
+/// Everything the API needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Deps {
+    pub(super) ledger: Ledger,
+    pub(super) catalog: Catalog,
+    pub(super) history: History,
+    pub(super) policy: Arc<Policy>,
+    pub(super) verifier: Verifier,
+    pub(super) metrics: Metrics,
+}
+
+/// The bid history, whatever keeps it.
+pub(super) type History = Arc<dyn BidHistory>;
+
+/// Renders the metrics as Prometheus text.
+pub(super) type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What a deployment decides.
+#[derive(Debug)]
+pub(super) struct Policy {
+    /// The home region of auctions created here.
+    pub(super) region: RegionCode,
+    /// Whether creating auctions takes the Cognito group `seller`.
+    pub(super) require_seller_group: bool,
+}
+
+impl Deps {
+    /// Of `config` the region, the policy and the edge's keys are used.
+    pub fn new(
+        config: &Config,
+        ledger: Ledger,
+        catalog: Catalog,
+        history: impl BidHistory + 'static,
+        metrics: impl Fn() -> String + Send + Sync + 'static,
+    ) -> Self {
+        let policy = Policy {
+            region: config.region.clone(),
+            require_seller_group: config.require_seller_group,
+        };
+        Self {
+            ledger,
+            catalog,
+            history: Arc::new(history),
+            policy: Arc::new(policy),
+            verifier: Verifier::new(&config.edge_key, config.edge_key_previous.as_ref()),
+            metrics: Arc::new(metrics),
+        }
+    }
+}
+
+macro_rules! part {
+    ($field:ident: $part:ty) => {
+        impl FromRef<Deps> for $part {
+            fn from_ref(deps: &Deps) -> Self {
+                deps.$field.clone()
+            }
+        }
+    };
+}
+
+part!(ledger: Ledger);
+part!(catalog: Catalog);
+part!(history: History);
+part!(policy: Arc<Policy>);
+part!(metrics: Metrics);

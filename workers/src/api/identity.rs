@@ -1,0 +1,227 @@
+//! Who is asking: the edge's word for it, and nobody else's.
+//!
+//! Every request under `/v1` passes here before any handler. The assertion must be signed with the
+//! current or the previous key, be of this very request (method, path, query, body), and be fresh. It
+//! is checked before the body is read, so that only the edge can make us read one. What is not in the
+//! assertion is not believed: headers of the request itself are not looked at.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::middleware::Next;
+use axum::response::Response;
+use gavel_core::ids::{IdempotencyKey, UserId};
+use gavel_core::limits::{AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX};
+use gavel_core::wire::{
+    ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, Code, body_digest,
+};
+use jwt_simple::prelude::{
+    Duration, HS256Key, JWTClaims, MACLike as _, UnixTimeStamp, VerificationOptions,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::problem::ApiError;
+use crate::limits::{ASSERTION_BYTES_MAX, ASSERTION_SKEW_S, EMPTY_BODY_BYTES_MAX};
+
+/// Checks assertions. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Verifier {
+    keys: Arc<[HS256Key]>,
+}
+
+/// Why an assertion does not hold; for the log. The caller only learns that it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotVouchedFor {
+    #[error("not exactly one assertion")]
+    Missing,
+    #[error("not signed by the edge, expired, or not an assertion")]
+    Invalid,
+    #[error("of too long a life")]
+    LongLived,
+    #[error("of another request")]
+    OtherRequest,
+    #[error("of another body")]
+    OtherBody,
+}
+
+impl Verifier {
+    /// A verifier for two keys, so that the key can be rotated: first the workers learn the new one
+    /// as `current`, then the edge does, then `previous` goes.
+    pub(super) fn new(current: &SecretString, previous: Option<&SecretString>) -> Self {
+        let key = |secret: &SecretString| HS256Key::from_bytes(secret.expose_secret().as_bytes());
+        Self { keys: [Some(current), previous].into_iter().flatten().map(key).collect() }
+    }
+
+    /// The assertion in `headers`, if it is of this request, as far as the body does not matter.
+    /// `now_s` is in seconds since the epoch.
+    fn verify(
+        &self,
+        headers: &HeaderMap,
+        method: &Method,
+        uri: &Uri,
+        now_s: u64,
+    ) -> Result<Assertion, NotVouchedFor> {
+        let mut values = headers.get_all(ASSERTION_HEADER).iter();
+        let (Some(token), None) = (values.next(), values.next()) else {
+            return Err(NotVouchedFor::Missing);
+        };
+        let token = token.to_str().map_err(|_| NotVouchedFor::Invalid)?;
+        let claims = self
+            .keys
+            .iter()
+            .find_map(|key| read(key, token, now_s))
+            .ok_or(NotVouchedFor::Invalid)?;
+        let expires_s = claims.expires_at.ok_or(NotVouchedFor::Invalid)?.as_secs();
+        if expires_s > now_s + ASSERTION_LIFE_S + ASSERTION_SKEW_S {
+            return Err(NotVouchedFor::LongLived);
+        }
+        let assertion = claims.custom;
+        let path = uri.path_and_query().map_or("", |path| path.as_str());
+        if assertion.method != method.as_str() || assertion.path != path {
+            return Err(NotVouchedFor::OtherRequest);
+        }
+        Ok(assertion)
+    }
+}
+
+fn read(key: &HS256Key, token: &str, now_s: u64) -> Option<JWTClaims<Assertion>> {
+    let options = VerificationOptions {
+        allowed_issuers: Some(HashSet::from([ASSERTION_ISSUER.to_owned()])),
+        time_tolerance: Some(Duration::from_secs(ASSERTION_SKEW_S)),
+        max_token_length: Some(ASSERTION_BYTES_MAX),
+        artificial_time: Some(UnixTimeStamp::from_secs(now_s)),
+        ..VerificationOptions::default()
+    };
+    key.verify_token(token, Some(options)).ok()
+}
+
+/// The middleware of every route under `/v1`.
+pub(super) async fn identify(
+    State(verifier): State<Verifier>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let verified = verifier.verify(&parts.headers, &parts.method, &parts.uri, now_s());
+    let assertion = verified.map_err(refuse)?;
+    let body = read_body(&parts, body).await?;
+    if body_digest(&body) != assertion.body_sha256 {
+        return Err(refuse(NotVouchedFor::OtherBody));
+    }
+    tracing::Span::current().record("request_id", assertion.request_id.as_str());
+    parts.extensions.insert(Caller(Arc::new(assertion)));
+    Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+/// Reads the body, but never more than its route takes.
+async fn read_body(parts: &Parts, body: Body) -> Result<axum::body::Bytes, ApiError> {
+    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let most = body_bytes_max(&parts.method, route);
+    let too_large = || {
+        ApiError::refused(Code::PayloadTooLarge, &format!("the body may have {most} bytes here"))
+    };
+    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if announced
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: u64| usize::try_from(length).map_or(true, |length| length > most))
+    {
+        return Err(too_large());
+    }
+    to_bytes(body, most).await.map_err(|error| {
+        let cause = std::error::Error::source(&error);
+        if cause.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
+            too_large()
+        } else {
+            ApiError::refused(Code::MalformedRequest, "the body could not be read to its end")
+        }
+    })
+}
+
+fn body_bytes_max(method: &Method, route: &str) -> usize {
+    match (method.as_str(), route) {
+        ("POST", "/v1/auctions") => AUCTION_BODY_BYTES_MAX,
+        ("POST", "/v1/auctions/{id}/bids") => BID_BODY_BYTES_MAX,
+        _ => EMPTY_BODY_BYTES_MAX,
+    }
+}
+
+fn refuse(reason: NotVouchedFor) -> ApiError {
+    metrics::counter!("gavel_api_unvouched_requests_total").increment(1);
+    tracing::debug!(%reason, "request without the edge's word");
+    ApiError::refused(Code::Unauthenticated, "requests come through the edge")
+}
+
+/// Seconds since the epoch on this worker's clock. Only assertions are measured by it; auctions go by
+/// the ledger's.
+fn now_s() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
+}
+
+/// Whoever asks, signed in or not.
+#[derive(Debug, Clone)]
+pub(super) struct Caller(Arc<Assertion>);
+
+impl Caller {
+    /// The signed-in user.
+    pub(super) fn user(&self) -> Option<&UserId> {
+        self.0.user.as_ref()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        // A route that the middleware does not cover has no callers.
+        parts.extensions.get().cloned().ok_or_else(|| refuse(NotVouchedFor::Missing))
+    }
+}
+
+/// Somebody signed in.
+#[derive(Debug, Clone)]
+pub(super) struct SignedIn {
+    /// Who.
+    pub(super) user: UserId,
+    assertion: Arc<Assertion>,
+}
+
+impl SignedIn {
+    /// Whether they are in a Cognito group.
+    pub(super) fn is_in(&self, group: &str) -> bool {
+        self.assertion.groups.iter().any(|name| name == group)
+    }
+
+    /// What the edge vouches for.
+    pub(super) fn assertion(&self) -> &Assertion {
+        &self.assertion
+    }
+
+    /// What names the request, so that a repeat is recognised. It comes from the assertion only: a
+    /// replay with another header is still the same request.
+    pub(super) fn idempotency_key(&self) -> Result<IdempotencyKey, ApiError> {
+        let key = self.assertion.idempotency_key.as_deref();
+        key.and_then(|key| IdempotencyKey::parse(key).ok())
+            .ok_or_else(|| ApiError::field("Idempotency-Key", "is required"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Caller(assertion) = Caller::from_request_parts(parts, state).await?;
+        match assertion.user.clone() {
+            Some(user) => Ok(Self { user, assertion }),
+            None => Err(ApiError::refused(Code::Unauthenticated, "sign in first")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

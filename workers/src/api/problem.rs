@@ -1,0 +1,236 @@
+//! From what went wrong to what the caller is told. The only file that knows HTTP statuses.
+//!
+//! What a dependency said goes to the log, never into a body.
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use gavel_core::auction::Refusal;
+use gavel_core::wire::{Code, FieldError, InvalidBody, PROBLEM_CONTENT_TYPE, Problem};
+
+use crate::catalog::CatalogError;
+use crate::history::HistoryError;
+use crate::ledger::LedgerError;
+use crate::limits::RETRY_AFTER_S;
+
+/// Why a request was not served.
+#[derive(Debug)]
+pub(super) enum ApiError {
+    /// The caller's to mend, and fit for them to read.
+    Refused(Box<Problem>),
+    /// The ledger said no, or nothing.
+    Ledger(LedgerError),
+    /// The catalogue said no, or nothing.
+    Catalog(CatalogError),
+    /// The history said no, or nothing.
+    History(HistoryError),
+    /// Not possible now. The text is for the log only.
+    Unavailable(&'static str),
+}
+
+impl ApiError {
+    /// A refusal with this code.
+    pub(super) fn refused(code: Code, detail: &str) -> Self {
+        Problem::new(code, detail).into()
+    }
+
+    /// No such thing, or not the caller's to see.
+    pub(super) fn not_found() -> Self {
+        Self::refused(Code::NotFound, "there is nothing here")
+    }
+
+    /// One field is at fault.
+    pub(super) fn field(name: &str, reason: &str) -> Self {
+        Problem::invalid(vec![FieldError::new(name, reason)]).into()
+    }
+
+    /// The problem to show, and the text for the log if it is not the caller's fault.
+    fn problem(self) -> (Problem, Option<String>) {
+        match self {
+            Self::Refused(problem) => (*problem, None),
+            Self::Unavailable(cause) => unavailable(cause.to_owned()),
+            Self::Ledger(error) => match error {
+                LedgerError::Refused(refusal) => (Problem::from(&refusal), None),
+                LedgerError::IdempotencyConflict => (key_conflict(), None),
+                LedgerError::UnknownAuction => (not_found("there is no such auction"), None),
+                LedgerError::Busy | LedgerError::TimedOut => unavailable(error.to_string()),
+                LedgerError::Unavailable(cause) => unavailable(cause),
+            },
+            Self::Catalog(error) => match error {
+                CatalogError::NotFound => (not_found("there is no such auction"), None),
+                CatalogError::Conflict => (key_conflict(), None),
+                CatalogError::InvalidCursor => (invalid_cursor(), None),
+                CatalogError::Unavailable(_) => unavailable(chain(&error)),
+                CatalogError::Broken(_) => internal(chain(&error)),
+            },
+            Self::History(error) => match error {
+                HistoryError::InvalidCursor => (invalid_cursor(), None),
+                HistoryError::Unavailable(cause) => unavailable(cause),
+                HistoryError::Broken(_) => internal(chain(&error)),
+            },
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (problem, cause) = self.problem();
+        if let Some(cause) = cause {
+            tracing::warn!(code = ?problem.code, cause, "request not served");
+        }
+        respond(problem)
+    }
+}
+
+/// A problem as a response.
+fn respond(problem: Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let code = problem.code;
+    let mut response = (status, Json(problem)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_CONTENT_TYPE));
+    match code {
+        Code::Unavailable => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        Code::Unauthenticated => {
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        _ => {}
+    }
+    response
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(Box::new(problem))
+    }
+}
+
+impl From<InvalidBody> for ApiError {
+    fn from(invalid: InvalidBody) -> Self {
+        Problem::from(invalid).into()
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Problem::from(&refusal).into()
+    }
+}
+
+impl From<LedgerError> for ApiError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl From<CatalogError> for ApiError {
+    fn from(error: CatalogError) -> Self {
+        Self::Catalog(error)
+    }
+}
+
+impl From<HistoryError> for ApiError {
+    fn from(error: HistoryError) -> Self {
+        Self::History(error)
+    }
+}
+
+fn not_found(detail: &str) -> Problem {
+    Problem::new(Code::NotFound, detail)
+}
+
+fn key_conflict() -> Problem {
+    Problem::new(Code::IdempotencyConflict, "the idempotency key was used for another request")
+}
+
+fn invalid_cursor() -> Problem {
+    Problem::invalid(vec![FieldError::new("cursor", "must be a `next_cursor` of this list")])
+}
+
+fn unavailable(cause: String) -> (Problem, Option<String>) {
+    (Problem::new(Code::Unavailable, "the request was not served; try again"), Some(cause))
+}
+
+fn internal(cause: String) -> (Problem, Option<String>) {
+    (Problem::new(Code::Internal, "the request was not served"), Some(cause))
+}
+
+/// An error and all of its sources.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use gavel_core::money::Amount;
+
+    use super::*;
+
+    async fn told(error: impl Into<ApiError>) -> (u16, Option<String>, serde_json::Value) {
+        let response = error.into().into_response();
+        let status = response.status().as_u16();
+        assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_CONTENT_TYPE);
+        let retry = response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap().into());
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        (status, retry, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_error_has_its_status_and_code() {
+        let minimum = Amount::new(1_100).unwrap();
+        let table: Vec<(ApiError, u16, &str)> = vec![
+            (LedgerError::Refused(Refusal::BidTooLow { minimum }).into(), 409, "bid-too-low"),
+            (LedgerError::Refused(Refusal::Closed).into(), 409, "auction-closed"),
+            (LedgerError::Refused(Refusal::NotLive).into(), 409, "auction-not-live"),
+            (LedgerError::Refused(Refusal::SellerCannotBid).into(), 403, "seller-cannot-bid"),
+            (
+                LedgerError::Refused(Refusal::BidAboveCeiling { ceiling: minimum }).into(),
+                422,
+                "bid-above-ceiling",
+            ),
+            (LedgerError::IdempotencyConflict.into(), 409, "idempotency-conflict"),
+            (LedgerError::UnknownAuction.into(), 404, "not-found"),
+            (LedgerError::Busy.into(), 503, "unavailable"),
+            (LedgerError::TimedOut.into(), 503, "unavailable"),
+            (LedgerError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
+            (CatalogError::NotFound.into(), 404, "not-found"),
+            (CatalogError::Conflict.into(), 409, "idempotency-conflict"),
+            (CatalogError::InvalidCursor.into(), 422, "invalid-request"),
+            (CatalogError::Unavailable("10.0.0.1".into()).into(), 503, "unavailable"),
+            (CatalogError::Broken("10.0.0.1".into()).into(), 500, "internal"),
+            (HistoryError::InvalidCursor.into(), 422, "invalid-request"),
+            (HistoryError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
+            (HistoryError::Broken("10.0.0.1".into()).into(), 500, "internal"),
+            (ApiError::Unavailable("10.0.0.1"), 503, "unavailable"),
+            (ApiError::not_found(), 404, "not-found"),
+            (ApiError::field("x", "is wrong"), 422, "invalid-request"),
+        ];
+        for (error, status, code) in table {
+            let name = format!("{error:?}");
+            let (told_status, retry, body) = told(error).await;
+            assert_eq!(told_status, status, "{name}");
+            assert_eq!(body["code"], code, "{name}");
+            assert_eq!(body["status"], status, "{name}");
+            assert_eq!(retry.is_some(), status == 503, "{name}");
+            assert!(!body.to_string().contains("10.0.0.1"), "{name} tells internals: {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_low_bid_is_told_the_minimum() {
+        let minimum = Amount::new(1_100).unwrap();
+        let (_, _, body) = told(LedgerError::Refused(Refusal::BidTooLow { minimum })).await;
+        assert_eq!(body["minimum"], 1_100);
+    }
+}

@@ -1,0 +1,127 @@
+//! An auction as shown: the catalogue's row, with what the ledger knows better.
+
+use gavel_core::auction::{Auction, Outcome, Phase};
+use gavel_core::ids::UserId;
+use gavel_core::wire::{AuctionView, Status};
+
+use crate::catalog::AuctionRecord;
+
+/// `record` as `viewer` may see it. `live` is the ledger's state, where it has one.
+pub(super) fn auction_view(
+    record: AuctionRecord,
+    live: Option<&Auction>,
+    viewer: Option<&UserId>,
+) -> AuctionView {
+    let known = record.state();
+    let state = live.or(known.as_ref());
+    let closed = state.and_then(|state| match &state.phase {
+        Phase::Closed { outcome, at } => Some((outcome.clone(), *at)),
+        _ => None,
+    });
+    let sold = closed.as_ref().and_then(|(outcome, _)| match outcome {
+        Outcome::Sold { winner, hammer_price, .. } => Some((winner, *hammer_price)),
+        Outcome::Unsold | Outcome::Cancelled => None,
+    });
+    let ends_at = match (&closed, live) {
+        (Some((_, at)), _) => Some(*at),
+        (None, Some(live)) => live.ends_at(),
+        (None, None) => record.ends_at,
+    };
+    let is_seller = viewer == Some(&record.seller);
+    let terms = record.terms;
+    AuctionView {
+        status: state.map_or(record.status, |state| Status::from(&state.phase)),
+        ends_at,
+        winner_id: sold.map(|(winner, _)| record.id.public_name(winner)),
+        hammer_price: sold.map(|(_, price)| price),
+        outcome: closed.as_ref().map(|(outcome, _)| outcome.as_str().to_owned()),
+        id: record.id,
+        seller_id: record.seller,
+        title: record.title,
+        description: record.description,
+        category: record.category,
+        condition: record.condition,
+        image_urls: record.image_urls,
+        currency: terms.currency,
+        starting_price: terms.starting_price,
+        reserve_price: terms.reserve_price.filter(|_| is_seller),
+        buy_now_price: terms.buy_now_price,
+        bid_ceiling: terms.bid_ceiling,
+        increments: terms.increments,
+        opens_at: record.opens_at,
+        duration_s: terms.duration_ms / 1_000,
+        soft_close: terms.soft_close.into(),
+        grace_ms: terms.grace_ms,
+        private: record.private,
+        created_at: record.created_at,
+        playback_url: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gavel_core::auction::{Command, Event, apply, decide};
+    use gavel_core::ids::AuctionId;
+    use gavel_core::time::Timestamp;
+    use gavel_core::wire::CreateAuction;
+
+    use super::*;
+
+    fn user(name: &str) -> UserId {
+        UserId::parse(name).unwrap()
+    }
+
+    fn record() -> AuctionRecord {
+        let body =
+            br#"{"title":"A watch","starting_price":100,"reserve_price":900,"duration_s":60}"#;
+        let request = CreateAuction::parse(body).unwrap();
+        AuctionRecord {
+            id: AuctionId::parse("use1_01928e2c-7f3e-7abc-8def-0123456789ab").unwrap(),
+            seller: user("seller"),
+            title: request.title,
+            description: None,
+            category: None,
+            condition: None,
+            image_urls: Vec::new(),
+            private: false,
+            opens_at: None,
+            terms: request.terms,
+            status: Status::Scheduled,
+            created_at: Timestamp::from_ms(1),
+            ends_at: None,
+            result: None,
+        }
+    }
+
+    fn after(state: &Auction, command: &Command, now: Timestamp) -> Auction {
+        let mut state = state.clone();
+        for event in decide(&state, command, now).unwrap() {
+            let event: Event = event;
+            apply(&mut state, &event);
+        }
+        state
+    }
+
+    #[test]
+    fn the_reserve_is_shown_to_the_seller_only() {
+        let reserve = |viewer: Option<&UserId>| auction_view(record(), None, viewer).reserve_price;
+        assert_eq!(reserve(None), None);
+        assert_eq!(reserve(Some(&user("somebody"))), None);
+        assert_eq!(reserve(Some(&user("seller"))), record().terms.reserve_price);
+        let json = serde_json::to_value(auction_view(record(), None, None)).unwrap();
+        assert!(json.get("reserve_price").is_none(), "{json}");
+    }
+
+    #[test]
+    fn the_ledger_knows_better_than_the_row() {
+        let now = Timestamp::from_ms(1_000);
+        let live = after(&record().scheduled(), &Command::Open, now);
+        let view = auction_view(record(), Some(&live), None);
+        assert_eq!((view.status, view.ends_at), (Status::Live, Some(now.plus_ms(60_000))));
+        let cancelled = after(&live, &Command::Cancel, now.plus_ms(5));
+        let view = auction_view(record(), Some(&cancelled), None);
+        assert_eq!((view.status, view.ends_at), (Status::Closed, Some(now.plus_ms(5))));
+        assert_eq!(view.outcome.as_deref(), Some("cancelled"));
+        assert_eq!((view.winner_id, view.hammer_price), (None, None));
+    }
+}

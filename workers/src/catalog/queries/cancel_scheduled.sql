@@ -1,0 +1,3 @@
+update auctions
+set status = 'closed', outcome = 'cancelled', closed_at = date_trunc('milliseconds', now())
+where id = $1 and status = 'scheduled'

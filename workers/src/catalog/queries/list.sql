@@ -1,0 +1,14 @@
+-- Newest first, from just after the position ($3, $4) if there is one.
+select
+    id, seller_id, request_sha256,
+    title, description, category, condition, image_urls, private, opens_at,
+    currency, starting_price, reserve_price, buy_now_price, bid_ceiling, increments, duration_ms,
+    soft_close_window_ms, soft_close_extension_ms, soft_close_extensions_max, grace_ms,
+    status, created_at, ends_at,
+    closed_at, outcome, price, bid_count, winner_id, hammer_price, winning_bid_id
+from auctions
+where ($1::text is null or status = $1)
+  and ($2::text is null or category = $2)
+  and ($3::timestamptz is null or (created_at, id) < ($3, $4))
+order by created_at desc, id desc
+limit $5
