@@ -52,8 +52,9 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 100_000;
 pub(crate) const MESSAGE_EVENTS_MAX: usize = 200;
 /// How often an idle relay looks at its outbox, in case a wake-up was lost.
 pub(crate) const OUTBOX_POLL: Duration = Duration::from_millis(250);
-/// How long a relay owns a shard without renewing.
-pub(crate) const RELAY_LEASE: Duration = Duration::from_secs(5);
+/// How long a relay owns a shard without renewing; it renews at every look. Bids of a crashed relay's
+/// shard wait this long for the next one, so it is well below [`ACKNOWLEDGE_MAX`].
+pub(crate) const RELAY_LEASE: Duration = Duration::from_millis(1_200);
 /// Longest pause between two tries after a failure.
 pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 

@@ -31,11 +31,6 @@ impl Clock {
         (age <= CLOCK_AGE_MAX).then(|| redis_now.plus_ms(age_ms))
     }
 
-    /// Forgets the sample, so that the next use asks Redis.
-    pub(super) fn forget(&self) {
-        *self.lock() = None;
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Timestamp)>> {
         // The value is a plain copy: a panic elsewhere cannot leave it half written.
         self.sample.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
