@@ -1,31 +1,29 @@
-//! The bid history in DynamoDB: batch writes that leave nothing unwritten in silence, and queries by
-//! the table's key and by the index.
+//! The bid history in DynamoDB: queries by the table's key and by the index. Writing is in `write`.
 //!
 //! Cursors hold no key of the caller's choosing: the partition is always that of the request, so
 //! none can read somebody else's.
 
-use std::collections::{BTreeMap, HashSet};
-use std::time::{Duration, Instant};
+mod write;
+
+use std::collections::HashSet;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use futures::{FutureExt as _, StreamExt as _, stream};
-use gavel_core::auction::{AcceptedBid, Event, EventKind};
+use gavel_core::auction::{AcceptedBid, Event};
 use gavel_core::ids::{AuctionId, BidId, UserId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::{BidItem, OwnBidItem, Page};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::write::jittered;
 use super::item::{self, AUCTION, BID, Item, SORT, STAMP, USER};
 use super::{BidHistory, HistoryError};
 use crate::cursor;
-use crate::limits::{
-    BATCH_WRITES_AT_ONCE_MAX, BIDS_WRITE_MAX, DYNAMODB_BATCH_ITEMS_MAX, FIND_PAGES_MAX,
-    WRITE_PAUSE_MAX, WRITE_PAUSE_MIN,
-};
+use crate::limits::FIND_PAGES_MAX;
 
 /// The index of a bidder's own bids.
 const OWN_BIDS: &str = "user_id-timestamp-index";
@@ -57,64 +55,6 @@ impl DynamoBidHistory {
     #[must_use]
     pub const fn new(client: Client, table: String) -> Self {
         Self { client, table }
-    }
-
-    async fn write(&self, events: &[&Event]) -> HashSet<BidId> {
-        let deadline = Instant::now() + BIDS_WRITE_MAX;
-        // By key, because DynamoDB refuses a batch that names an item twice.
-        let bids: BTreeMap<(&str, String), Write> =
-            events.iter().filter_map(|event| Write::of(event)).collect();
-        let bids: Vec<Write> = bids.into_values().collect();
-        let batches: Vec<_> =
-            bids.chunks(DYNAMODB_BATCH_ITEMS_MAX).map(<[Write]>::to_vec).collect();
-        stream::iter(batches)
-            .map(|batch| self.write_batch(batch, deadline))
-            .buffer_unordered(BATCH_WRITES_AT_ONCE_MAX)
-            .collect::<Vec<_>>()
-            .await
-            .into_iter()
-            .flatten()
-            .collect()
-    }
-
-    /// Writes one batch, again and again until `deadline`; gives what is not written.
-    async fn write_batch(&self, mut pending: Vec<Write>, deadline: Instant) -> Vec<BidId> {
-        let mut pause = WRITE_PAUSE_MIN;
-        loop {
-            let before = pending.len();
-            pending = self.write_once(pending).await;
-            let written = u64::try_from(before - pending.len()).unwrap_or(u64::MAX);
-            metrics::counter!("gavel_history_bids_written_total").increment(written);
-            if pending.is_empty() || Instant::now() + pause >= deadline {
-                return pending.into_iter().map(|write| write.bid).collect();
-            }
-            metrics::counter!("gavel_history_write_retries_total").increment(1);
-            tokio::time::sleep(jittered(pause)).await;
-            pause = (pause * 2).min(WRITE_PAUSE_MAX);
-        }
-    }
-
-    async fn write_once(&self, pending: Vec<Write>) -> Vec<Write> {
-        let puts = pending.iter().map(|write| write.request.clone()).collect();
-        let call = self.client.batch_write_item().request_items(&self.table, puts);
-        match call.send().await {
-            Ok(reply) => {
-                let mut left = reply.unprocessed_items.unwrap_or_default();
-                let left: HashSet<String> = left
-                    .remove(&self.table)
-                    .unwrap_or_default()
-                    .iter()
-                    .filter_map(|request| Some(request.put_request()?.item()))
-                    .filter_map(|item| item.get(BID)?.as_s().ok().cloned())
-                    .collect();
-                pending.into_iter().filter(|write| left.contains(write.bid.as_str())).collect()
-            }
-            Err(error) => {
-                let cause = DisplayErrorContext(&error).to_string();
-                tracing::warn!(items = pending.len(), cause, "bids not written");
-                pending
-            }
-        }
     }
 
     fn query(&self, limit: u32) -> QueryFluentBuilder {
@@ -241,33 +181,6 @@ impl BidHistory for DynamoBidHistory {
     ) -> BoxFuture<'a, Result<Option<Event>, HistoryError>> {
         self.search(user, bid).boxed()
     }
-}
-
-/// One item to write.
-#[derive(Clone)]
-struct Write {
-    bid: BidId,
-    request: WriteRequest,
-}
-
-impl Write {
-    /// The write of an accepted bid, by its key; `None` for other events.
-    fn of(event: &Event) -> Option<((&str, String), Self)> {
-        let EventKind::Bid(bid) = &event.kind else { return None };
-        let put = PutRequest::builder()
-            .set_item(Some(item::item(event, bid)))
-            .build()
-            .expect("the item is set on the line above");
-        let request = WriteRequest::builder().put_request(put).build();
-        let key = (event.auction_id.as_str(), item::sort_key(bid.stamp, &bid.bidder));
-        Some((key, Self { bid: bid.bid_id.clone(), request }))
-    }
-}
-
-/// Between half of `pause` and all of it, so that many who failed together do not return together.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    let most = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(fastrand::u64(most / 2..=most))
 }
 
 fn position<P: serde::de::DeserializeOwned>(
