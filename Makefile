@@ -29,7 +29,7 @@ test: ## run every test, each with a stack of its own where it needs one
 	@infra/local/install test
 	@$(MAKE) --no-print-directory programs STEP=2 STEPS=4
 	@echo "[4/4] running the tests"
-	@cargo nextest run --workspace $(NEXTEST)
+	@cargo nextest run --workspace
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
