@@ -9,6 +9,10 @@ use sqlx::{Connection, PgConnection, Row};
 
 use crate::wait::eventually;
 
+/// How long a bid may take to DynamoDB: a message that a killed worker had received comes back to the
+/// queue after 30 s.
+const HISTORY_WITHIN: Duration = Duration::from_secs(60);
+
 /// One row of the bid history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryRow {
@@ -64,7 +68,7 @@ pub async fn history(stack: &Stack, auction: &str) -> Result<Vec<HistoryRow>> {
 pub async fn whole_history(stack: &Stack, auction: &str, count: usize) -> Result<Vec<HistoryRow>> {
     let rows = eventually(
         "bid history",
-        Duration::from_secs(30),
+        HISTORY_WITHIN,
         || history(stack, auction),
         |rows| rows.len() >= count,
     )
