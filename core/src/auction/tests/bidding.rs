@@ -139,9 +139,24 @@ fn buy_now_wins_at_its_price_and_closes() {
         panic!("not sold: {:?}", state.phase)
     };
     assert_eq!((winner.as_str(), hammer_price.minor()), ("bob", 500));
+    let exactly = run(&mut live(buyable.clone()), &bid_by("ann", 500, 500), at(1)).unwrap();
+    assert_eq!(exactly.len(), 2, "the very amount buys");
     // A maximum alone does not buy, and a price past it ends the offer.
     check(buyable.clone(), &[("ann", 100, 900)], 100, "ann");
     check(buyable, &[("ann", 100, 490), ("bob", 110, 900), ("ann", 510, 800)], 810, "bob");
+}
+
+#[test]
+fn bids_of_one_millisecond_get_rising_sort_stamps() {
+    let mut state = live(terms());
+    let mut stamp = |bidder, offered| {
+        let events = run(&mut state, &bid_by(bidder, offered, offered), at(7)).unwrap();
+        let EventKind::Bid(bid) = &events[0].kind else { unreachable!("it is a bid") };
+        (events[0].at, bid.stamp)
+    };
+    assert_eq!(stamp("ann", 100), (at(7), at(7)));
+    assert_eq!(stamp("bob", 110), (at(7), at(8)));
+    assert_eq!(stamp("ann", 120), (at(7), at(9)));
 }
 
 #[test]
