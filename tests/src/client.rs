@@ -60,7 +60,6 @@ impl Client {
     }
 
     /// A request to build on.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }

@@ -26,6 +26,8 @@ pub struct HistoryRow {
     pub amount: u64,
     /// The visible price after it.
     pub price: u64,
+    /// `leading`, or `outbid` by a maximum given earlier.
+    pub status: String,
     /// When, in milliseconds.
     pub placed_at: u64,
     /// Its sort stamp, in milliseconds.
@@ -157,6 +159,7 @@ fn row(item: &Item) -> Result<HistoryRow> {
         user_id: text("user_id")?,
         amount: number(item, "amount")?,
         price: number(item, "price")?,
+        status: text("status")?,
         placed_at: number(item, "placed_at")?,
         timestamp: number(item, "timestamp")?,
     })

@@ -18,9 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::ledger::{self, Ledger, Redis, Wakes};
-use crate::limits::{
-    AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, SQS_RECEIVE_MAX, SQS_SEND_MAX,
-};
+use crate::limits::{AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, SQS_RECEIVE_MAX, SQS_SEND_MAX};
 use crate::relay::{self, BidQueue};
 use crate::{api, history, shutdown, telemetry, timer};
 
@@ -73,7 +71,11 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
         tasks.start("relay", relay::run(redis, wakes, queue, stop.clone()));
     }
     if plays(Role::History) {
-        let consumer = history::Consumer::new(sqs(&aws, SQS_RECEIVE_MAX), config.sqs_bid_queue_url.clone(), bids.clone());
+        let consumer = history::Consumer::new(
+            sqs(&aws, SQS_RECEIVE_MAX),
+            config.sqs_bid_queue_url.clone(),
+            bids.clone(),
+        );
         tasks.start("history", consumer.run(stop.clone()));
     }
     if plays(Role::Timer) {
@@ -120,9 +122,7 @@ fn timeouts(longest: Duration) -> TimeoutConfig {
 
 async fn connect_catalog(config: &Config) -> anyhow::Result<Catalog> {
     let url = config.database_url.expose_secret();
-    Catalog::connect(url, config.postgres_connections)
-        .await
-        .context("cannot connect to PostgreSQL")
+    Catalog::connect(url, config.postgres_connections).await.context("cannot connect to PostgreSQL")
 }
 
 /// Named tasks that should run until they are told to stop.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use futures::future::try_join_all;
 use gavel_tests::world::key;
-use gavel_tests::{World, evidence, eventually};
+use gavel_tests::{World, eventually, evidence};
 use serde_json::json;
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use futures::future::try_join_all;
 use gavel_local::{Options, WorkerOptions};
 use gavel_tests::world::key;
-use gavel_tests::{Fault, Proxy, World, evidence, eventually};
+use gavel_tests::{Fault, Proxy, World, eventually, evidence};
 use serde_json::{Value, json};
 
 /// A world whose worker reaches SQS and DynamoDB through a proxy.
@@ -163,8 +163,9 @@ async fn killed_workers_lose_no_acknowledged_bid_and_double_none() -> Result<()>
         let path = format!("/v1/auctions/{auction}/bids");
         let keys: Vec<String> = (0..30).map(|_| key()).collect();
         let place = |n: u64| {
-            let (edge, path, key) = (world.edge.clone(), path.clone(), keys[usize::try_from(n).unwrap_or(0)].clone());
-            let token = world.bidders[usize::from(n % 2 == 0)].token.clone();
+            let (edge, path, key) =
+                (world.edge.clone(), path.clone(), keys[usize::try_from(n).unwrap_or(0)].clone());
+            let token = world.bidders[usize::from(n.is_multiple_of(2))].token.clone();
             let amount = 1_000 * (round + 1) + n * 10;
             async move { edge.post(&path, &token, &key, &json!({"amount": amount})).await }
         };
@@ -248,7 +249,9 @@ fn with_another_deduplication_id(body: &Bytes, salt: u64) -> Bytes {
 fn first_item_throttled(body: &Bytes) -> Fault {
     let mut request: Value = serde_json::from_slice(body).unwrap_or_default();
     let mut left = 0;
-    for items in request["RequestItems"].as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
+    for items in
+        request["RequestItems"].as_object_mut().into_iter().flat_map(|map| map.values_mut())
+    {
         if let Some(items) = items.as_array_mut() {
             items.remove(0);
             left += items.len();
@@ -256,11 +259,15 @@ fn first_item_throttled(body: &Bytes) -> Fault {
     }
     if left == 0 {
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        return Fault::Answer(200, json!({"UnprocessedItems": request["RequestItems"]}).to_string());
+        return Fault::Answer(
+            200,
+            json!({"UnprocessedItems": request["RequestItems"]}).to_string(),
+        );
     }
     Fault::Change(Bytes::from(request.to_string()), |asked, _answer| {
         let mut all: Value = serde_json::from_slice(asked).unwrap_or_default();
-        let tables = all["RequestItems"].as_object_mut().into_iter().flat_map(|map| map.values_mut());
+        let tables =
+            all["RequestItems"].as_object_mut().into_iter().flat_map(|map| map.values_mut());
         for items in tables {
             if let Some(items) = items.as_array_mut() {
                 items.truncate(1);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use gavel_tests::world::key;
-use gavel_tests::{Reply, World, evidence, eventually};
+use gavel_tests::{Reply, World, eventually, evidence};
 use serde_json::json;
 
 /// The edge waits 8 s for a region; a little more is the journey.
@@ -89,8 +89,10 @@ async fn without_the_queue_a_bid_is_not_acknowledged_but_not_lost_either() -> Re
 #[tokio::test]
 async fn a_result_is_recorded_although_postgres_was_away_at_the_close() -> Result<()> {
     let mut world = World::start().await?;
-    let auction = world.live_auction(json!({"duration_s": 5, "soft_close":
-        {"window_s": 0, "extension_s": 0, "max_extensions": 0}})).await?;
+    let auction = world
+        .live_auction(json!({"duration_s": 5, "soft_close":
+        {"window_s": 0, "extension_s": 0, "max_extensions": 0}}))
+        .await?;
     world.bid(&auction, &world.bidders[0], 100).await?;
     world.stack.postgres.pause()?;
     let closed = |state: &serde_json::Value| state["status"] == "closed";

@@ -165,7 +165,8 @@ async fn too_many_requests_are_told_when_to_come_back() -> Result<()> {
     assert!((5..=7).contains(&limited), "{limited} of 10 were limited");
     let other = world.bid(&auction, &world.bidders[1], 900).await?;
     assert_eq!(other.status, 201, "another bidder is not affected");
-    let spoofed = world.edge.request(Method::GET, "/v1/auctions").header("spin-client-addr", "1.2.3.4:5");
+    let spoofed =
+        world.edge.request(Method::GET, "/v1/auctions").header("spin-client-addr", "1.2.3.4:5");
     assert_eq!(send(spoofed).await?.status, 400, "a client may not name its own address");
     world.stack.stop().await
 }

@@ -14,7 +14,7 @@ async fn an_instance_may_serve_one_request_or_many() -> Result<()> {
         let world = World::start_with(options).await?;
         let auction = world.live_auction(json!({})).await?;
         let bids = (0..60_u64).map(|n| {
-            let bidder = &world.bidders[usize::from(n % 2 == 0)];
+            let bidder = &world.bidders[usize::from(n.is_multiple_of(2))];
             world.bid(&auction, bidder, 100 + n * 10)
         });
         let replies = try_join_all(bids).await?;
@@ -30,8 +30,8 @@ async fn an_instance_may_serve_one_request_or_many() -> Result<()> {
 
 #[test]
 fn the_component_is_small() {
-    let path = gavel_local::paths::checkout()
-        .join("target/wasm32-wasip2/release/gavel_gateway.wasm");
+    let path =
+        gavel_local::paths::checkout().join("target/wasm32-wasip2/release/gavel_gateway.wasm");
     let size = std::fs::metadata(&path).expect("the component is built").len();
     assert!(size < 1_500_000, "{size} bytes");
 }

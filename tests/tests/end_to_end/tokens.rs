@@ -53,7 +53,7 @@ impl Gate {
     }
 
     fn add_key(&self, issuer: &Issuer) {
-        self.added.lock().unwrap().push(issuer.jwk());
+        self.added.lock().expect("no test panics while it holds the lock").push(issuer.jwk());
     }
 
     /// The status of a request with this token, and its code.
@@ -115,7 +115,10 @@ async fn only_an_access_token_of_our_pool_and_client_gets_in() -> Result<()> {
         ("wrong pool", json!({"iss": settings.issuer.replace("us-east-1_", "us-east-1_x")})),
         ("no issuer", json!({"iss": null})),
         ("wrong client", json!({"client_id": "somebody-elses"})),
-        ("an id token's audience instead", json!({"client_id": null, "aud": settings.app_client_id})),
+        (
+            "an id token's audience instead",
+            json!({"client_id": null, "aud": settings.app_client_id}),
+        ),
         ("wrong use", json!({"token_use": "id"})),
         ("no use", json!({"token_use": null})),
         ("no subject", json!({"sub": null})),

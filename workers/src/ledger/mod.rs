@@ -100,7 +100,11 @@ impl Ledger {
     }
 
     /// Hammer, pause, resume or cancel. Asking again changes nothing.
-    pub async fn drive(&self, auction: &AuctionId, command: Command) -> Result<Auction, LedgerError> {
+    pub async fn drive(
+        &self,
+        auction: &AuctionId,
+        command: Command,
+    ) -> Result<Auction, LedgerError> {
         self.done(auction, command, None).await
     }
 

@@ -14,11 +14,11 @@ use gavel_core::ids::{AuctionId, BidId};
 use gavel_core::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use super::LedgerError;
 use super::acknowledge::Relayed;
 use super::batch::{Answer, Draft, draft};
 use super::clock::Clock;
 use super::store::{Committed, Store, StoreError};
-use super::LedgerError;
 use crate::limits::{
     AUCTION_IDLE_MAX, BATCH_JOBS_MAX, CACHE_AGE_MAX, CACHED_IDS_MAX, REDECIDE_ATTEMPTS_MAX,
 };
@@ -155,10 +155,8 @@ impl Sequencer {
     ) -> Result<Option<Vec<Answer>>, LedgerError> {
         let cache = self.cache.as_mut().ok_or(LedgerError::UnknownAuction)?;
         let expected = cache.state.position;
-        let (committed, redis_now) = self
-            .store
-            .commit(expected, &draft.after, &draft.events, now, draft.not_after)
-            .await?;
+        let (committed, redis_now) =
+            self.store.commit(expected, &draft.after, &draft.events, now, draft.not_after).await?;
         self.clock.note(redis_now);
         match committed {
             Committed::Ok => {
@@ -253,4 +251,3 @@ impl From<StoreError> for LedgerError {
         Self::Unavailable(format!("{error}: {:?}", std::error::Error::source(&error)))
     }
 }
-

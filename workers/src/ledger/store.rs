@@ -171,8 +171,7 @@ impl Store {
             };
             call.arg(event.position.to_string()).arg(bid).arg(text(event)?);
         }
-        let (status, redis_now): (String, i64) =
-            call.invoke_async(&mut self.redis.clone()).await?;
+        let (status, redis_now): (String, i64) = call.invoke_async(&mut self.redis.clone()).await?;
         let committed = match status.as_str() {
             "ok" => Committed::Ok,
             "moved" => Committed::Moved,
@@ -207,9 +206,8 @@ impl Store {
                 .arg(DUE_AUCTIONS_MAX);
         }
         let due: Vec<Vec<String>> = calls.query_async(&mut self.redis.clone()).await?;
-        let id = |text: String| {
-            AuctionId::parse(&text).map_err(|_| StoreError::Corrupt("a deadline"))
-        };
+        let id =
+            |text: String| AuctionId::parse(&text).map_err(|_| StoreError::Corrupt("a deadline"));
         due.into_iter().flatten().map(id).collect()
     }
 
@@ -248,10 +246,7 @@ fn accepted(id: &str, event: &str) -> Result<(BidId, Event), StoreError> {
     Ok((id, parse(event, "an accepted bid")?))
 }
 
-fn parse<T: serde::de::DeserializeOwned>(
-    text: &str,
-    what: &'static str,
-) -> Result<T, StoreError> {
+fn parse<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Corrupt(what))
 }
 

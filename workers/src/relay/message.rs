@@ -89,10 +89,8 @@ mod tests {
 
     fn entry(auction: usize, position: u64) -> Entry {
         let event = Event {
-            auction_id: AuctionId::parse(&format!(
-                "use1_01928e2c-7f3e-7abc-8def-{auction:012x}"
-            ))
-            .unwrap(),
+            auction_id: AuctionId::parse(&format!("use1_01928e2c-7f3e-7abc-8def-{auction:012x}"))
+                .unwrap(),
             position,
             seq: 0,
             epoch: 1,

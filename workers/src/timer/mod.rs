@@ -58,11 +58,7 @@ async fn look(ledger: &Ledger, catalog: &Catalog) -> Result<(), TimerError> {
     failure.map_or(Ok(()), Err)
 }
 
-async fn settle(
-    ledger: &Ledger,
-    catalog: &Catalog,
-    auction: &AuctionId,
-) -> Result<(), TimerError> {
+async fn settle(ledger: &Ledger, catalog: &Catalog, auction: &AuctionId) -> Result<(), TimerError> {
     let Some(closed) = ledger.close_if_due(auction).await? else { return Ok(()) };
     catalog.record_result(&closed).await?;
     ledger.result_recorded(auction).await?;
