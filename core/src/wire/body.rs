@@ -1,6 +1,6 @@
-//! Reading a JSON body strictly: one object, no member twice, every fault told apart.
+//! Reading a JSON body strictly: one object, no member twice at any depth, every fault told apart.
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::fields::FieldError;
@@ -31,50 +31,127 @@ impl From<InvalidBody> for Problem {
     }
 }
 
-/// Reads one JSON object. A member that appears twice is refused: two readers could disagree about
-/// which one counts.
+/// Reads one JSON object. A member that appears twice, at any depth, is refused: two readers could
+/// disagree about which one counts.
 pub fn read_object(body: &[u8]) -> Result<Map<String, Value>, InvalidBody> {
-    match serde_json::from_slice::<UniqueMembers>(body) {
-        Ok(UniqueMembers(members)) => Ok(members),
-        Err(error) if error.is_data() => {
-            let text = error.to_string();
-            let (field, reason) = match text.split('`').nth(1) {
-                Some(name) if text.starts_with(TWICE) => (name, "appears twice"),
-                _ => ("", "the body must be a JSON object"),
-            };
-            Err(InvalidBody::Fields(vec![FieldError::new(field, reason)]))
+    let mut twice = None;
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = reader
+        .deserialize_map(ObjectVisitor(Unique { twice: &mut twice }))
+        .and_then(|members| reader.end().map(|()| members));
+    match (read, twice) {
+        (Ok(members), _) => Ok(members),
+        (Err(_), Some(path)) => {
+            Err(InvalidBody::Fields(vec![FieldError::new(path, "appears twice")]))
         }
-        Err(error) => Err(InvalidBody::Malformed { line: error.line(), column: error.column() }),
+        (Err(error), None) if error.is_data() => {
+            Err(InvalidBody::Fields(vec![FieldError::new("", "the body must be a JSON object")]))
+        }
+        (Err(error), None) => {
+            Err(InvalidBody::Malformed { line: error.line(), column: error.column() })
+        }
     }
 }
 
-const TWICE: &str = "twice";
+/// A JSON value without a repeated member. When there is one, its path is put together on the way
+/// out: on the way in, it would be copied for each of many items.
+struct Unique<'a> {
+    twice: &'a mut Option<String>,
+}
 
-struct UniqueMembers(Map<String, Value>);
+impl Unique<'_> {
+    fn members<'de, A: MapAccess<'de>>(
+        &mut self,
+        mut access: A,
+    ) -> Result<Map<String, Value>, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = access.next_key::<String>()? {
+            if members.contains_key(&name) {
+                *self.twice = Some(name);
+                return Err(A::Error::custom("a member appears twice"));
+            }
+            let value = access.next_value_seed(Unique { twice: &mut *self.twice });
+            let value = value.inspect_err(|_| self.within(&name))?;
+            members.insert(name, value);
+        }
+        Ok(members)
+    }
 
-impl<'de> Deserialize<'de> for UniqueMembers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor).map(Self)
+    /// The path seen from one level further out.
+    fn within(&mut self, outer: &str) {
+        if let Some(path) = self.twice.take() {
+            let dot = if path.starts_with('[') { "" } else { "." };
+            *self.twice = Some(format!("{outer}{dot}{path}"));
+        }
     }
 }
 
-struct MembersVisitor;
+impl<'de> DeserializeSeed<'de> for Unique<'_> {
+    type Value = Value;
 
-impl<'de> Visitor<'de> for MembersVisitor {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut access: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        loop {
+            let item = access.next_element_seed(Unique { twice: &mut *self.twice });
+            match item.inspect_err(|_| self.within(&format!("[{}]", items.len())))? {
+                Some(item) => items.push(item),
+                None => return Ok(Value::Array(items)),
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, access: A) -> Result<Value, A::Error> {
+        self.members(access).map(Value::Object)
+    }
+}
+
+/// The body itself: an object and nothing else.
+struct ObjectVisitor<'a>(Unique<'a>);
+
+impl<'de> Visitor<'de> for ObjectVisitor<'_> {
     type Value = Map<String, Value>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let mut members = Map::new();
-        while let Some((name, value)) = access.next_entry::<String, Value>()? {
-            if members.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("{TWICE} `{name}`")));
-            }
-            members.insert(name, value);
-        }
-        Ok(members)
+    fn visit_map<A: MapAccess<'de>>(mut self, access: A) -> Result<Self::Value, A::Error> {
+        self.0.members(access)
     }
 }

@@ -116,6 +116,33 @@ fn a_wrong_auction_is_refused_by_field() {
 }
 
 #[test]
+fn a_member_twice_is_refused_at_every_depth() {
+    for (members, field) in [
+        (r#""title": "B""#, "title"),
+        (r#""title": {"a": "B"}"#, "title"),
+        (
+            r#""soft_close": {"window_s": 0, "window_s": 30, "extension_s": 5}"#,
+            "soft_close.window_s",
+        ),
+        (
+            r#""increments": [{"from": 0, "step": 1}, {"from": 9, "step": 1, "step": 2}]"#,
+            "increments[1].step",
+        ),
+        (r#""x": [[], [1, {"y`": {"z": null, "z": -1.5}}]]"#, "x[1][1].y`.z"),
+        (r#""x": {"y": 1, "\u0079": 2}"#, "x.y"),
+    ] {
+        let body = format!(
+            r#"{{"title": "A watch", "starting_price": 1000, "duration_s": 60, {members}}}"#
+        );
+        let expected = InvalidBody::Fields(vec![FieldError::new(field, "appears twice")]);
+        assert_eq!(CreateAuction::parse(body.as_bytes()).unwrap_err(), expected, "{members}");
+    }
+    let body = br#"{"a": [null, true, -1, 1, 0.5, "s\n", {"b": {}}, []], "c": {"b": "b"}}"#;
+    let plain: serde_json::Value = serde_json::from_slice(body).unwrap();
+    assert_eq!(read_object(body).unwrap(), *plain.as_object().unwrap(), "all else reads as ever");
+}
+
+#[test]
 fn a_problem_has_a_stable_code_and_type() {
     let refusal =
         crate::auction::Refusal::BidTooLow { minimum: crate::money::Amount::new(1_100).unwrap() };
