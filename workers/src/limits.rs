@@ -37,6 +37,8 @@ pub(crate) const DECISION_MAX: Duration = Duration::from_secs(3);
 pub(crate) const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(3);
 /// How often a waiting acknowledgement looks for itself, in case a wake-up was lost.
 pub(crate) const ACKNOWLEDGE_POLL: Duration = Duration::from_millis(100);
+/// Silence after which the wake-up subscription is made anew; polling covers the gap.
+pub(crate) const WAKE_SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Events read from a log in one call when catching up.
 pub(crate) const CATCH_UP_EVENTS_MAX: usize = 1_000;
 
@@ -62,8 +64,8 @@ pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// How often deadlines are looked at; well inside the 250 ms an idle machine may be late.
 pub(crate) const TIMER_TICK: Duration = Duration::from_millis(50);
-/// Auctions closed at once by one worker; each waits on Redis and PostgreSQL, not on the CPU.
-pub(crate) const CLOSES_AT_ONCE_MAX: usize = 16;
+/// Auctions closed or recorded at once by one worker; each waits on Redis and PostgreSQL, not on the CPU.
+pub(crate) const AUCTIONS_AT_ONCE_MAX: usize = 16;
 /// Due auctions handled in one look at one shard.
 pub(crate) const DUE_AUCTIONS_MAX: usize = 100;
 
@@ -75,7 +77,7 @@ pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
 pub(crate) const AWS_CONNECT_MAX: Duration = Duration::from_secs(2);
 /// Longest send to SQS, retries included. Bids wait for it, and they wait at most 3 s.
 pub(crate) const SQS_SEND_MAX: Duration = Duration::from_secs(3);
-/// Longest receive from SQS: more than a long poll of 20 s.
+/// Longest receive from SQS, retries included; a third of it is more than a poll takes.
 pub(crate) const SQS_RECEIVE_MAX: Duration = Duration::from_secs(30);
 /// Longest call to DynamoDB, retries included; the API answers within 7 s.
 pub(crate) const DYNAMODB_CALL_MAX: Duration = Duration::from_secs(5);

@@ -78,12 +78,12 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
         );
         tasks.start("history", consumer.run(stop.clone()));
     }
+    let mut serving = Tasks::default();
     if plays(Role::Timer) {
-        tasks.start("timer", timer::run(ledger.clone(), catalog.clone(), stop.clone()));
+        serving.start("timer", timer::run(ledger.clone(), catalog.clone(), stop_api.clone()));
     }
     let deps = api::Deps::new(&config, ledger.clone(), catalog, bids, move || metrics.render());
     let router = if plays(Role::Api) { api::router(deps) } else { api::operations(deps) };
-    let mut serving = Tasks::default();
     serving.start("api", api::serve(listener, router, stop_api.clone()));
     tracing::info!(%address, region = %config.region, ?roles, "worker started");
 
@@ -117,7 +117,11 @@ fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
 }
 
 fn timeouts(longest: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(AWS_CONNECT_MAX).operation_timeout(longest).build()
+    TimeoutConfig::builder()
+        .connect_timeout(AWS_CONNECT_MAX)
+        .operation_attempt_timeout(longest / 3)
+        .operation_timeout(longest)
+        .build()
 }
 
 async fn connect_catalog(config: &Config) -> anyhow::Result<Catalog> {

@@ -80,6 +80,8 @@ fn cancel(state: &Auction, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     match state.phase {
         Phase::Closed { outcome: Outcome::Cancelled, .. } => Ok(Vec::new()),
         Phase::Closed { .. } => Err(Refusal::Closed),
+        // The lot has a winner from its end on, even if nobody has closed it yet.
+        Phase::Live { ends_at } if now >= ends_at => Err(Refusal::TimeUp),
         _ => Ok(one(state, now, EventKind::Closed { outcome: Outcome::Cancelled })),
     }
 }

@@ -37,7 +37,11 @@ pub struct Band {
     pub step: Amount,
 }
 
-/// A table of increment bands: not empty, starting at 0, strictly rising `from`, every step ≥ 1.
+/// A table of increment bands: not empty, starting at 0, strictly rising `from`, every step ≥ 1 and
+/// not below the one before.
+///
+/// Were a step to fall, the least next bid could fall while the price rises, and a refusal proved by
+/// an older state would no longer hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Band>", into = "Vec<Band>")]
 pub struct Increments(Vec<Band>);
@@ -57,6 +61,9 @@ pub enum InvalidIncrements {
     /// A step of 0 would let equal bids follow each other.
     #[error("every step must be at least 1")]
     Step,
+    /// The least next bid could fall while the price rises.
+    #[error("a step must not be below that of the band before")]
+    Falling,
 }
 
 impl Increments {
@@ -73,6 +80,9 @@ impl Increments {
         }
         if bands.iter().any(|band| band.step == Amount::default()) {
             return Err(InvalidIncrements::Step);
+        }
+        if !bands.is_sorted_by(|lower, upper| lower.step <= upper.step) {
+            return Err(InvalidIncrements::Falling);
         }
         Ok(Self(bands))
     }
@@ -155,6 +165,10 @@ mod tests {
         assert_eq!(
             Increments::new(vec![band(0, 1), band(5, 1), band(5, 2)]),
             Err(InvalidIncrements::Order)
+        );
+        assert_eq!(
+            Increments::new(vec![band(0, 100), band(1_000, 1)]),
+            Err(InvalidIncrements::Falling)
         );
         assert_eq!(Increments::new(vec![band(0, 1); 33]), Err(InvalidIncrements::Count));
     }

@@ -87,19 +87,29 @@ async fn without_the_queue_a_bid_is_not_acknowledged_but_not_lost_either() -> Re
 }
 
 #[tokio::test]
-async fn a_result_is_recorded_although_postgres_was_away_at_the_close() -> Result<()> {
+async fn without_postgres_auctions_close_on_time_and_are_recorded_later() -> Result<()> {
     let mut world = World::start().await?;
-    let auction = world
-        .live_auction(json!({"duration_s": 5, "soft_close":
-        {"window_s": 0, "extension_s": 0, "max_extensions": 0}}))
-        .await?;
-    world.bid(&auction, &world.bidders[0], 100).await?;
+    let mut auctions = Vec::new();
+    for duration_s in [5, 5, 7] {
+        let fixed = json!({"window_s": 0, "extension_s": 0, "max_extensions": 0});
+        let body = json!({"duration_s": duration_s, "soft_close": fixed});
+        let auction = world.live_auction(body).await?;
+        world.bid(&auction, &world.bidders[0], 100).await?;
+        auctions.push(auction);
+    }
+    let opened = Instant::now();
     world.stack.postgres.pause()?;
     let closed = |state: &serde_json::Value| state["status"] == "closed";
-    world.until(&auction, Duration::from_secs(10), closed).await?;
+    for auction in &auctions {
+        world.until(auction, Duration::from_secs(10), closed).await?;
+    }
+    // The last one ended while the results of the others could not be recorded.
+    assert!(opened.elapsed() < Duration::from_millis(7_900), "late by {:?}", opened.elapsed());
     world.stack.postgres.resume()?;
-    let result = evidence::result(&world.stack, &auction, Duration::from_secs(20)).await?;
-    assert_eq!((result.outcome.as_deref(), result.hammer_price), (Some("sold"), Some(100)));
+    for auction in &auctions {
+        let result = evidence::result(&world.stack, auction, Duration::from_secs(20)).await?;
+        assert_eq!((result.outcome.as_deref(), result.hammer_price), (Some("sold"), Some(100)));
+    }
     world.stack.stop().await
 }
 

@@ -74,16 +74,16 @@ async fn not_in_ledger(
     if record.status == Status::Closed { Err(Refusal::Closed.into()) } else { Err(LOST) }
 }
 
-/// `GET /v1/bids/{id}`: settles a time-out, for the bidder only. `acknowledged` says what is known
-/// without waiting: at least `memory`.
+/// `GET /v1/bids/{id}`: settles a time-out, for the bidder only. `acknowledged` says how far it
+/// has got by now, without waiting.
 pub(super) async fn show(
     State(ledger): State<Ledger>,
     State(history): State<History>,
     caller: SignedIn,
     BidPath(bid): BidPath,
 ) -> Result<Json<BidReceipt>, ApiError> {
-    if let Some(event) = ledger.accepted(&bid).await? {
-        return Ok(Json(receipt_of(&event, &caller.user, Level::Memory)?));
+    if let Some((event, level)) = ledger.accepted(&bid).await? {
+        return Ok(Json(receipt_of(&event, &caller.user, level)?));
     }
     match history.find(&caller.user, &bid).await? {
         Some(event) => Ok(Json(receipt_of(&event, &caller.user, Level::Queue)?)),

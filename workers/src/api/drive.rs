@@ -39,7 +39,16 @@ pub(super) async fn open(
             Err(LedgerError::UnknownAuction) => return Err(LOST),
             driven => driven?,
         },
-        Status::Closed => return Err(Refusal::Closed.into()),
+        Status::Closed => {
+            // Where a cancellation crossed an opening, asking again ends what was opened, too.
+            let result = record.result.as_ref().map(|result| &result.outcome);
+            if result == Some(&Outcome::Cancelled)
+                && ledger.state(&id).await?.is_some_and(|state| state.ends_at().is_some())
+            {
+                ledger.drive(&id, Command::Cancel).await?;
+            }
+            return Err(Refusal::Closed.into());
+        }
     };
     if !follow(&catalog, &state).await? {
         ledger.drive(&id, Command::Cancel).await?;
@@ -96,6 +105,13 @@ async fn drive(
     command: Command,
 ) -> Reply {
     let record = permitted(&catalog, &id, &caller).await?;
+    if matches!(command, Command::Pause | Command::Resume)
+        && !ledger.first_use(caller.request_id()).await?
+    {
+        // Replayed, it would undo what was done since. The others change nothing when asked again.
+        let state = ledger.state(&id).await?;
+        return Ok(Json(auction_view(record, state.as_ref(), Some(&caller.user))));
+    }
     let (record, state) = match ledger.drive(&id, command.clone()).await {
         Ok(state) => {
             follow(&catalog, &state).await?;

@@ -192,6 +192,11 @@ pub(super) struct SignedIn {
 }
 
 impl SignedIn {
+    /// The id the edge gave this very request; a replay has the same.
+    pub(super) fn request_id(&self) -> &str {
+        &self.assertion.request_id
+    }
+
     /// Whether they are in a Cognito group.
     pub(super) fn is_in(&self, group: &str) -> bool {
         self.assertion.groups.iter().any(|name| name == group)

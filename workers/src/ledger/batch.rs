@@ -29,7 +29,7 @@ pub(super) struct Draft {
     pub(super) events: Vec<Event>,
     /// An answer for each job, in the jobs' order.
     pub(super) answers: Vec<Answer>,
-    /// Bids of this batch count only if they are committed before this instant.
+    /// This batch counts only if it is committed before this instant.
     pub(super) not_after: Option<Timestamp>,
 }
 
@@ -76,9 +76,8 @@ pub(super) fn draft<'a>(
         match decide(&draft.after, command, now) {
             Err(refusal) => draft.answers.push(Answer::Refused(refusal)),
             Ok(events) => {
-                if matches!(command, Command::Bid(_)) && draft.not_after.is_none() {
-                    draft.not_after = draft.after.closes_at();
-                }
+                let limits = [draft.not_after, in_time(&draft.after, command)];
+                draft.not_after = limits.into_iter().flatten().min();
                 for event in &events {
                     apply(&mut draft.after, event);
                 }
@@ -93,12 +92,26 @@ pub(super) fn draft<'a>(
     draft
 }
 
+/// The first instant at which `command`, decided on `state`, would come too late: the end, but for a
+/// bid that reached the edge before it the end of the grace.
+fn in_time(state: &Auction, command: &Command) -> Option<Timestamp> {
+    let before_end = |at: Timestamp| state.ends_at().is_some_and(|ends_at| at < ends_at);
+    match command {
+        Command::Bid(bid) if bid.arrived_at.is_some_and(before_end) => state.closes_at(),
+        Command::Bid(_) | Command::Pause | Command::Cancel => state.ends_at(),
+        Command::Open | Command::Resume | Command::Close(_) => None,
+    }
+}
+
 fn answer(command: &Command, events: &[Event], after: &Auction) -> Answer {
     match (command, events.first()) {
         (Command::Bid(_), Some(event)) => Answer::Accepted(event.clone()),
         _ => Answer::Done(Box::new(after.clone())),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;
 
 fn same_offer(event: &Event, bid: &PlaceBid) -> bool {
     match &event.kind {

@@ -1,10 +1,11 @@
 -- Compare and append: the only write to an auction's live state.
 -- Every key is in one slot. Integers travel as strings. Nothing is written before every check.
 --
--- KEYS  1 state (hash p = position, s = state, r = relayed position)  2 log  3 ids  4 outbox  5 deadlines
+-- KEYS  1 state (hash p = position, s = state, r = relayed position)  2 log  3 ids  4 outbox
+--       5 deadlines  6 unrecorded (closed, but its result is not in the catalogue yet)
 -- ARGV  1 expected position  2 decided at (ms)  3 skew bound (ms)  4 not after (ms, or '')
---       5 new position  6 new state  7 deadline (ms, or '' for none)  8 auction  9 wake channel
---       10 shard  then for each event: position, bid id (or ''), event
+--       5 new position  6 new state  7 deadline (ms, 'closed', or '' for none)  8 auction
+--       9 wake channel  10 shard  then for each event: position, bid id (or ''), event
 -- Gives {'ok' | 'moved' | 'skew' | 'late', Redis time in ms}.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -23,10 +24,11 @@ for i = 11, #ARGV, 3 do
   if ARGV[i + 1] ~= '' then redis.call('HSET', KEYS[3], ARGV[i + 1], ARGV[i + 2]) end
 end
 redis.call('HSET', KEYS[1], 'p', ARGV[5], 's', ARGV[6])
-if ARGV[7] == '' then
+if ARGV[7] == '' or ARGV[7] == 'closed' then
   redis.call('ZREM', KEYS[5], ARGV[8])
 else
   redis.call('ZADD', KEYS[5], ARGV[7], ARGV[8])
 end
+if ARGV[7] == 'closed' then redis.call('ZADD', KEYS[6], now_text, ARGV[8]) end
 redis.call('PUBLISH', ARGV[9], 'o:' .. ARGV[10])
 return {'ok', now_text}

@@ -2,7 +2,8 @@
 //! itself and never repeats a command on its own.
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisError};
+use redis::io::tcp::TcpSettings;
+use redis::{Client, IntoConnectionInfo, RedisError};
 
 use super::keys::Keys;
 use super::store::Store;
@@ -24,7 +25,10 @@ impl Redis {
 
 /// Connects, or tells why not.
 pub(crate) async fn connect(url: &str, shards: u16) -> Result<Redis, RedisError> {
-    let client = Client::open(url)?;
+    // A host that vanishes without a word is noticed by its silence; the kernel's own patience is a
+    // quarter of an hour.
+    let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(REDIS_RESPONSE_MAX);
+    let client = Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?;
     let config = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(REDIS_CONNECT_MAX))
         .set_response_timeout(Some(REDIS_RESPONSE_MAX))

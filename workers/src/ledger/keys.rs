@@ -55,6 +55,14 @@ impl Keys {
         format!("gavel:{{{shard}}}:deadlines")
     }
 
+    pub(crate) fn unrecorded(shard: Shard) -> String {
+        format!("gavel:{{{shard}}}:unrecorded")
+    }
+
+    pub(crate) fn request(request_id: &str) -> String {
+        format!("gavel:request:{request_id}")
+    }
+
     pub(crate) fn relay_lease(shard: Shard) -> String {
         format!("gavel:{{{shard}}}:relay")
     }

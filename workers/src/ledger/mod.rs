@@ -10,6 +10,8 @@ mod connect;
 pub(crate) mod keys;
 mod sequencer;
 mod store;
+#[cfg(test)]
+mod tests;
 mod wake;
 
 use std::collections::HashMap;
@@ -143,10 +145,14 @@ impl Ledger {
         Ok(self.inner.store.state(auction).await?)
     }
 
-    /// The event of an accepted bid.
-    pub async fn accepted(&self, bid: &BidId) -> Result<Option<Event>, LedgerError> {
-        let mut found = self.inner.store.ids(&bid.auction(), &[bid]).await?;
-        Ok(found.remove(bid))
+    /// The event of an accepted bid, and how far it has got.
+    pub async fn accepted(&self, bid: &BidId) -> Result<Option<(Event, Level)>, LedgerError> {
+        let auction = bid.auction();
+        let mut found = self.inner.store.ids(&auction, &[bid]).await?;
+        let Some(event) = found.remove(bid) else { return Ok(None) };
+        let relayed = self.inner.store.relayed(&auction).await?;
+        let level = if relayed >= event.position { Level::Queue } else { Level::Memory };
+        Ok(Some((event, level)))
     }
 
     /// The server's clock.
@@ -159,15 +165,26 @@ impl Ledger {
         Ok(now)
     }
 
-    /// Auctions that want the timer's attention.
+    /// Whether a request with this id is seen for the first time in the life of its assertion.
+    pub async fn first_use(&self, request_id: &str) -> Result<bool, LedgerError> {
+        Ok(self.inner.store.first_use(request_id).await?)
+    }
+
+    /// Live auctions whose time is up.
     pub(crate) async fn due(&self) -> Result<Vec<AuctionId>, LedgerError> {
         let now = self.now().await?;
         Ok(self.inner.store.due(now).await?)
     }
 
+    /// Closed auctions whose result is not recorded elsewhere yet.
+    pub(crate) async fn unrecorded(&self) -> Result<Vec<AuctionId>, LedgerError> {
+        let now = self.now().await?;
+        Ok(self.inner.store.unrecorded(now).await?)
+    }
+
     /// Tells that the result of a closed auction is recorded elsewhere.
     pub(crate) async fn result_recorded(&self, auction: &AuctionId) -> Result<(), LedgerError> {
-        Ok(self.inner.store.forget_deadline(auction).await?)
+        Ok(self.inner.store.recorded(auction).await?)
     }
 
     /// Asks Redis whether it answers.

@@ -83,6 +83,8 @@ impl Sequencer {
     }
 
     async fn serve(&mut self, jobs: &mut Vec<Job>) {
+        // Who was told to try again must not be bid for behind their back.
+        jobs.retain(|job| !job.reply.is_closed());
         let size = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         metrics::histogram!("gavel_ledger_batch_jobs").record(size);
         match self.settle(jobs).await {
@@ -105,27 +107,32 @@ impl Sequencer {
     }
 
     /// Decides and commits until it holds: at most [`REDECIDE_ATTEMPTS_MAX`] times.
+    ///
+    /// The time is always taken before the state is read. Otherwise an extension by another worker
+    /// between the two could make a bid "too late" at an instant when the auction was open.
     async fn settle(&mut self, jobs: &[Job]) -> Result<Vec<Answer>, LedgerError> {
+        let mut now = self.now().await?;
         let mut fresh = false;
         for _ in 0..REDECIDE_ATTEMPTS_MAX {
             if self.cache.as_ref().is_none_or(|cache| cache.synced_at.elapsed() > CACHE_AGE_MAX) {
                 self.refresh(jobs).await?;
                 fresh = true;
             }
-            let now = self.now().await?;
             let draft = self.draft(jobs, now).await?;
             if draft.events.is_empty() {
                 if fresh || draft.holds_on_old_state() {
                     return Ok(draft.answers);
                 }
+                now = self.now().await?;
                 self.refresh(jobs).await?;
                 fresh = true;
                 continue;
             }
-            match self.commit(draft, now).await? {
-                Some(answers) => return Ok(answers),
-                None => fresh = true,
+            if let Some(answers) = self.commit(draft, now).await? {
+                return Ok(answers);
             }
+            now = self.now().await?;
+            fresh = false;
         }
         metrics::counter!("gavel_ledger_redecide_exhausted_total").increment(1);
         Err(LedgerError::Busy)

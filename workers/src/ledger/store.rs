@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use gavel_core::auction::{Auction, Event, EventKind, Phase};
 use gavel_core::ids::{AuctionId, BidId};
 use gavel_core::time::Timestamp;
+use gavel_core::wire::ASSERTION_LIFE_S;
 use redis::aio::ConnectionManager;
 use redis::{Pipeline, Script};
 
@@ -154,13 +155,14 @@ impl Store {
             .key(self.keys.ids(auction))
             .key(Keys::outbox(shard))
             .key(Keys::deadlines(shard))
+            .key(Keys::unrecorded(shard))
             .arg(expected.to_string())
             .arg(now.as_ms().to_string())
             .arg(SKEW_MS_MAX.to_string())
             .arg(not_after.map(|at| at.as_ms().to_string()).unwrap_or_default())
             .arg(after.position.to_string())
             .arg(text(after)?)
-            .arg(deadline(after).map(|at| at.as_ms().to_string()).unwrap_or_default())
+            .arg(deadline(after))
             .arg(auction.as_str())
             .arg(WAKE_CHANNEL)
             .arg(shard.to_string());
@@ -194,35 +196,56 @@ impl Store {
 
     /// Auctions whose deadline is at or before `now`, over all shards.
     pub(super) async fn due(&self, now: Timestamp) -> Result<Vec<AuctionId>, StoreError> {
-        let mut calls = Pipeline::new();
-        for shard in self.keys.shards() {
-            calls
-                .cmd("ZRANGEBYSCORE")
-                .arg(Keys::deadlines(shard))
-                .arg("-inf")
-                .arg(now.as_ms())
-                .arg("LIMIT")
-                .arg(0)
-                .arg(DUE_AUCTIONS_MAX);
-        }
-        let due: Vec<Vec<String>> = calls.query_async(&mut self.redis.clone()).await?;
-        let id =
-            |text: String| AuctionId::parse(&text).map_err(|_| StoreError::Corrupt("a deadline"));
-        due.into_iter().flatten().map(id).collect()
+        self.waiting(Keys::deadlines, now).await
     }
 
-    /// Forgets the deadline of a closed auction, once its result is recorded elsewhere.
-    pub(super) async fn forget_deadline(&self, auction: &AuctionId) -> Result<(), StoreError> {
+    /// Auctions closed at or before `now` whose result is not recorded elsewhere yet.
+    pub(super) async fn unrecorded(&self, now: Timestamp) -> Result<Vec<AuctionId>, StoreError> {
+        self.waiting(Keys::unrecorded, now).await
+    }
+
+    async fn waiting(
+        &self,
+        set: fn(Shard) -> String,
+        now: Timestamp,
+    ) -> Result<Vec<AuctionId>, StoreError> {
+        let mut calls = Pipeline::new();
+        for shard in self.keys.shards() {
+            let call = calls.cmd("ZRANGEBYSCORE").arg(set(shard)).arg("-inf").arg(now.as_ms());
+            call.arg("LIMIT").arg(0).arg(DUE_AUCTIONS_MAX);
+        }
+        let found: Vec<Vec<String>> = calls.query_async(&mut self.redis.clone()).await?;
+        let id = |text: String| {
+            let id = AuctionId::parse(&text).ok();
+            if id.is_none() {
+                tracing::error!(member = text, "not an auction, passed over");
+            }
+            id
+        };
+        Ok(found.into_iter().flatten().filter_map(id).collect())
+    }
+
+    /// Notes that the result of a closed auction is recorded elsewhere.
+    pub(super) async fn recorded(&self, auction: &AuctionId) -> Result<(), StoreError> {
         redis::cmd("ZREM")
-            .arg(Keys::deadlines(self.shard(auction)))
+            .arg(Keys::unrecorded(self.keys.shard(auction)))
             .arg(auction.as_str())
             .query_async::<()>(&mut self.redis.clone())
             .await?;
         Ok(())
     }
 
-    pub(super) fn shard(&self, auction: &AuctionId) -> Shard {
-        self.keys.shard(auction)
+    /// Remembers a request's id for as long as its assertion could be replayed.
+    pub(super) async fn first_use(&self, request_id: &str) -> Result<bool, StoreError> {
+        let set: Option<String> = redis::cmd("SET")
+            .arg(Keys::request(request_id))
+            .arg(1)
+            .arg("NX")
+            .arg("EX")
+            .arg(ASSERTION_LIFE_S.saturating_mul(2))
+            .query_async(&mut self.redis.clone())
+            .await?;
+        Ok(set.is_some())
     }
 
     /// Asks Redis whether it answers.
@@ -231,13 +254,15 @@ impl Store {
     }
 }
 
-/// When the timer must look at this auction next: at its close while live, at once when closed (to
-/// record the result), never while scheduled or paused.
-fn deadline(state: &Auction) -> Option<Timestamp> {
+/// When the timer must close it: at its end while live, never while scheduled or paused. A closed one
+/// waits to be recorded instead.
+fn deadline(state: &Auction) -> String {
     match state.phase {
-        Phase::Live { .. } => state.closes_at(),
-        Phase::Closed { at, .. } => Some(at),
-        Phase::Scheduled | Phase::Paused { .. } => None,
+        Phase::Live { .. } => {
+            state.closes_at().map(|at| at.as_ms().to_string()).unwrap_or_default()
+        }
+        Phase::Closed { .. } => "closed".to_owned(),
+        Phase::Scheduled | Phase::Paused { .. } => String::new(),
     }
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use futures::StreamExt;
 use gavel_core::ids::AuctionId;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::acknowledge::Relayed;
 use super::connect::Redis;
 use super::keys::{Shard, WAKE_CHANNEL};
-use crate::limits::RETRY_PAUSE_MAX;
+use crate::limits::{RETRY_PAUSE_MAX, WAKE_SILENCE_MAX};
 
 /// Who is woken.
 #[derive(Clone)]
@@ -56,7 +57,8 @@ pub(crate) async fn listen(redis: Redis, wakes: Wakes, stop: CancellationToken) 
             let mut subscription = redis.client.get_async_pubsub().await?;
             subscription.subscribe(WAKE_CHANNEL).await?;
             let mut messages = subscription.on_message();
-            while let Some(message) = messages.next().await {
+            // Silence may be a connection that is gone without a word: a new one costs little.
+            while let Ok(Some(message)) = timeout(WAKE_SILENCE_MAX, messages.next()).await {
                 wakes.wake(&message.get_payload::<String>()?);
             }
             Ok::<_, redis::RedisError>(())
@@ -64,7 +66,9 @@ pub(crate) async fn listen(redis: Redis, wakes: Wakes, stop: CancellationToken) 
         tokio::select! {
             () = stop.cancelled() => return,
             ended = listening => {
-                tracing::warn!(error = ?ended.err(), "wake-up subscription lost, subscribing again");
+                if let Err(error) = ended {
+                    tracing::warn!(?error, "wake-up subscription lost, subscribing again");
+                }
             }
         }
         tokio::select! {

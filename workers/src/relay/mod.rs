@@ -36,7 +36,8 @@ pub(crate) async fn run(redis: Redis, wakes: Wakes, queue: BidQueue, stop: Cance
         let outbox = Outbox::new(&redis, shard);
         shards.spawn(relay_shard(shard, outbox, wakes.clone(), queue.clone(), stop.clone()));
     }
-    while shards.join_next().await.is_some() {}
+    // A shard that panics takes the role with it: a silent shard would answer no bid for ever.
+    shards.join_all().await;
 }
 
 async fn relay_shard(

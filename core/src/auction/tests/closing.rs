@@ -117,6 +117,18 @@ fn pausing_stops_the_clock_and_resuming_gives_the_rest_back() {
 }
 
 #[test]
+fn a_lot_cannot_be_cancelled_or_paused_once_its_time_is_up() {
+    for command in [Command::Cancel, Command::Pause] {
+        let mut state = live(Terms { grace_ms: 500, ..terms() });
+        run(&mut state, &bid_by("ann", 100, 100), at(1_000)).unwrap();
+        let before = state.clone();
+        assert_eq!(run(&mut state, &command, at(DURATION_MS)), Err(Refusal::TimeUp), "{command:?}");
+        assert_eq!(state, before);
+        assert!(run(&mut state, &command, at(DURATION_MS - 1)).is_ok(), "{command:?}");
+    }
+}
+
+#[test]
 fn the_life_of_an_auction_only_goes_forward() {
     let mut state = scheduled(terms());
     for command in [Command::Pause, Command::Resume, Command::Close(CloseCause::Hammer)] {

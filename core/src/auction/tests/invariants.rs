@@ -10,6 +10,7 @@ enum Step {
     Pause,
     Resume,
     CloseForTime,
+    Cancel,
 }
 
 fn steps() -> impl Strategy<Value = Vec<(Step, u64)>> {
@@ -23,6 +24,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, u64)>> {
         1 => Just(Step::Pause),
         1 => Just(Step::Resume),
         1 => Just(Step::CloseForTime),
+        1 => Just(Step::Cancel),
     ];
     prop::collection::vec((step, 0_u64..9_000), 1..60)
 }
@@ -36,6 +38,12 @@ fn any_terms() -> impl Strategy<Value = Terms> {
                 reserve_price: above(reserve, 2),
                 buy_now_price: above(buy_now, 6),
                 bid_ceiling: above(ceiling, 9),
+                increments: Increments::new(vec![
+                    Band { from: amount(0), step: amount(10) },
+                    Band { from: amount(250), step: amount(25) },
+                    Band { from: amount(600), step: amount(40) },
+                ])
+                .unwrap(),
                 soft_close: SoftClose { window_ms: 9_000, extension_ms: 12_000, max_extensions },
                 grace_ms,
                 ..terms()
@@ -49,6 +57,7 @@ fn command(step: &Step, state: &Auction, index: usize, now: Timestamp) -> Comman
     match step {
         Step::Pause => Command::Pause,
         Step::Resume => Command::Resume,
+        Step::Cancel => Command::Cancel,
         Step::CloseForTime => Command::Close(CloseCause::Time),
         Step::Bid { bidder, above, more } => {
             let name = ["ann", "bob", "cid", "seller"][usize::from(*bidder)];
@@ -94,6 +103,7 @@ proptest! {
                     prop_assert!(bid.amount >= before.minimum_next(), "no bid under the minimum");
                 }
             }
+            prop_assert!(before.minimum_next() <= state.minimum_next(), "what was too low stays so");
             log.extend(events);
             prop_assert!(state.extensions <= terms.soft_close.max_extensions, "the cap holds");
             prop_assert!(state.top_bids.len() <= 5);
