@@ -2,7 +2,7 @@
 //! about a millisecond, looking it up here a few microseconds.
 //!
 //! Keyed by SHA-256, so no token is kept. Only tokens that held; the end is checked on every hit;
-//! emptied when the key set changes; bounded, the oldest entry goes first.
+//! emptied once the keys have changed; bounded, the oldest entry goes first.
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -27,6 +27,8 @@ pub struct TokenCache {
     entries: HashMap<Digest, Entry>,
     /// In the order they came; holds exactly the keys of `entries`.
     order: VecDeque<Digest>,
+    /// That of the keys which the tokens held under.
+    generation: u64,
 }
 
 #[derive(Debug)]
@@ -55,10 +57,13 @@ impl TokenCache {
         }
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.entries.clear();
-        self.order.clear();
+    /// Forgets everything that was verified under another generation of the keys.
+    pub fn enter(&mut self, generation: u64) {
+        if self.generation != generation {
+            self.generation = generation;
+            self.entries.clear();
+            self.order.clear();
+        }
     }
 }
 
@@ -79,7 +84,9 @@ mod tests {
         assert!(cache.get(&digest("a"), 104).is_some());
         assert!(cache.get(&digest("a"), 105).is_none());
         assert!(cache.get(&digest("b"), 0).is_none());
-        cache.clear();
+        cache.enter(0);
+        assert!(cache.get(&digest("a"), 0).is_some());
+        cache.enter(1);
         assert!(cache.get(&digest("a"), 0).is_none());
     }
 

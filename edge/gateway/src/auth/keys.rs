@@ -28,15 +28,7 @@ use crate::ports::{Outgoing, Ports, within};
 pub struct Keys {
     set: RefCell<Option<Rc<KeySet>>>,
     loaded_at_ms: Cell<u64>,
-}
-
-/// A key that was found.
-#[derive(Debug)]
-pub struct Found {
-    /// The key.
-    pub key: Rc<Jwk>,
-    /// Whether the set changed on the way: what was verified with the old one is in doubt.
-    pub set_changed: bool,
+    generation: Cell<u64>,
 }
 
 /// Why no key was found.
@@ -49,13 +41,19 @@ pub enum KeyFault {
 }
 
 impl Keys {
-    /// Reads the stored set again if this instance's copy is old. True when that changed it.
-    pub async fn recheck(&self, ports: &impl Ports, config: &Config) -> bool {
+    /// How often the keys have changed. What was verified under another generation is in doubt.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.get()
+    }
+
+    /// Reads the stored set again if this instance's copy is old.
+    pub async fn recheck(&self, ports: &impl Ports, config: &Config) {
         let age_ms = ports.now_ms().abs_diff(self.loaded_at_ms.get());
         if self.set.borrow().is_some() && age_ms < JWKS_RECHECK_S * 1_000 {
-            return false;
+            return;
         }
-        self.load(ports, config).await
+        self.load(ports, config).await;
     }
 
     /// The key with this id.
@@ -64,26 +62,26 @@ impl Keys {
         ports: &impl Ports,
         config: &Config,
         key_id: &str,
-    ) -> Result<Found, KeyFault> {
-        let mut set_changed = self.recheck(ports, config).await;
+    ) -> Result<Rc<Jwk>, KeyFault> {
+        self.recheck(ports, config).await;
         if let Some((key, set)) = self.known(key_id) {
             let age_ms = ports.now_ms().abs_diff(set.fetched_at_ms);
             if age_ms < JWKS_AGE_S_MAX * 1_000 {
-                return Ok(Found { key, set_changed });
+                return Ok(key);
             }
             let gap_ms = JWKS_REFRESH_GAP_S.max(config.jwks_cooldown_s) * 1_000;
             // Refused, or without a store to ask: the old set works on.
             if let Ok(Permit::Granted(attempt)) = claim::ask(ports, &name(config), gap_ms).await {
-                set_changed |= self.fetch(ports, config, attempt).await;
+                self.fetch(ports, config, attempt).await;
             }
         } else {
-            set_changed |= self.load(ports, config).await;
+            self.load(ports, config).await;
             if self.known(key_id).is_none() {
-                set_changed |= self.look_further(ports, config).await;
+                self.look_further(ports, config).await;
             }
         }
         match self.known(key_id) {
-            Some((key, _)) => Ok(Found { key, set_changed }),
+            Some((key, _)) => Ok(key),
             None if self.set.borrow().is_some() => Err(KeyFault::Unknown),
             None => Err(KeyFault::NoKeySet),
         }
@@ -105,7 +103,7 @@ impl Keys {
     }
 
     /// Fetches the set if that is allowed now, or waits for the fetch that is under way.
-    async fn look_further(&self, ports: &impl Ports, config: &Config) -> bool {
+    async fn look_further(&self, ports: &impl Ports, config: &Config) {
         let (name, gap_ms) = (name(config), config.jwks_cooldown_s * 1_000);
         match claim::ask(ports, &name, gap_ms).await {
             Ok(Permit::Granted(attempt)) => self.fetch(ports, config, attempt).await,
@@ -119,61 +117,52 @@ impl Keys {
                     }
                 };
                 let _ended = within(ports, JWKS_WAIT_MS, under_way).await;
-                self.load(ports, config).await
+                self.load(ports, config).await;
             }
             // Over since this request last looked, perhaps just now.
             Ok(Permit::Cooling) => self.load(ports, config).await,
-            Err(error) => {
-                log::warn("cannot claim the key set fetch", &[("error", &error)]);
-                false
-            }
+            Err(error) => log::warn("cannot claim the key set fetch", &[("error", &error)]),
         }
     }
 
-    async fn fetch(&self, ports: &impl Ports, config: &Config, attempt: claim::Attempt) -> bool {
-        let changed = match fetch_set(ports, config).await {
+    async fn fetch(&self, ports: &impl Ports, config: &Config, attempt: claim::Attempt) {
+        match fetch_set(ports, config).await {
             Ok(set) => {
                 log::info("key set fetched", &[("keys", &set.keys.len())]);
                 if let Err(error) = ports.set(&name(config), &set.to_stored()).await {
                     log::warn("cannot store the key set", &[("error", &error)]);
                 }
-                self.replace(ports, set)
+                self.replace(ports, set);
             }
-            Err(reason) => {
-                log::warn("cannot fetch the key set", &[("reason", &reason)]);
-                false
-            }
-        };
+            Err(reason) => log::warn("cannot fetch the key set", &[("reason", &reason)]),
+        }
         if let Err(error) = claim::end(ports, &name(config), attempt).await {
             log::warn("cannot note the end of the key set fetch", &[("error", &error)]);
         }
-        changed
     }
 
-    async fn load(&self, ports: &impl Ports, config: &Config) -> bool {
+    async fn load(&self, ports: &impl Ports, config: &Config) {
         match ports.get(&name(config)).await {
-            Ok(Some(stored)) => match KeySet::from_stored(&stored) {
-                Some(set) => self.replace(ports, set),
-                None => false,
-            },
-            Ok(None) => false,
-            Err(error) => {
-                log::warn("cannot read the key set", &[("error", &error)]);
-                false
+            Ok(stored) => {
+                if let Some(set) = stored.and_then(|stored| KeySet::from_stored(&stored)) {
+                    self.replace(ports, set);
+                }
             }
+            Err(error) => log::warn("cannot read the key set", &[("error", &error)]),
         }
     }
 
-    /// Takes a set over, unless it is older than the one at hand. True when the keys differ.
-    fn replace(&self, ports: &impl Ports, set: KeySet) -> bool {
+    /// Takes a set over, unless it is older than the one at hand.
+    fn replace(&self, ports: &impl Ports, set: KeySet) {
         self.loaded_at_ms.set(ports.now_ms());
         let mut current = self.set.borrow_mut();
         if current.as_ref().is_some_and(|old| old.fetched_at_ms > set.fetched_at_ms) {
-            return false;
+            return;
         }
-        let changed = current.as_ref().is_none_or(|old| old.keys != set.keys);
+        if current.as_ref().is_none_or(|old| old.keys != set.keys) {
+            self.generation.set(self.generation.get() + 1);
+        }
         *current = Some(Rc::new(set));
-        changed
     }
 }
 

@@ -59,9 +59,8 @@ pub async fn authenticate(
     let fault = match bearer(headers) {
         Ok(None) => return Ok(None),
         Ok(Some(token)) => {
-            if state.keys.recheck(ports, config).await {
-                state.tokens.borrow_mut().clear();
-            }
+            state.keys.recheck(ports, config).await;
+            state.tokens.borrow_mut().enter(state.keys.generation());
             let now_s = ports.now_ms() / 1_000;
             let digest = cache::digest(token);
             if let Some(identity) = state.tokens.borrow_mut().get(&digest, now_s) {
@@ -72,6 +71,8 @@ pub async fn authenticate(
                 Ok(verified) => {
                     let identity = Rc::new(verified.identity);
                     let mut tokens = state.tokens.borrow_mut();
+                    // Finding the key may just have changed the set.
+                    tokens.enter(state.keys.generation());
                     tokens.put(digest, Rc::clone(&identity), verified.expires_at_s);
                     return Ok(Some(identity));
                 }
@@ -100,12 +101,9 @@ async fn verify(
         Err(fault) => return Ok(Err(fault)),
     };
     match state.keys.find(ports, config, &key_id).await {
-        Ok(found) => {
-            if found.set_changed {
-                state.tokens.borrow_mut().clear();
-            }
+        Ok(key) => {
             let now_s = ports.now_ms() / 1_000;
-            Ok(token::verify(token, &key_id, &found.key, &config.cognito, now_s))
+            Ok(token::verify(token, &key_id, &key, &config.cognito, now_s))
         }
         Err(KeyFault::Unknown) => Ok(Err(TokenFault::UnknownKey)),
         Err(KeyFault::NoKeySet) => Err(Refusal::Unavailable("signing in cannot be checked now")),

@@ -77,6 +77,34 @@ async fn a_remembered_token_ends_when_it_expires_or_its_key_is_withdrawn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_remembered_token_ends_also_when_readiness_sees_its_key_withdrawn() {
+    let edge = Edge::new();
+    let header = format!("Bearer {}", edge.token());
+    assert!(edge.sign_in(Some(&header)).await.is_ok());
+    let next = jwks(&[("next", Signer::Other)]);
+    edge.fake.answer(move |_| json(200, next.clone()));
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let another = Keys::default();
+    assert!(another.find(&edge.fake, &edge.config, "next").await.is_ok());
+    assert!(edge.state.keys.ready(&edge.fake, &edge.config).await);
+    assert!(invalid(&edge.sign_in(Some(&header)).await), "its key is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remembered_token_ends_also_when_an_unknown_key_id_shows_its_key_withdrawn() {
+    let edge = Edge::new();
+    let header = format!("Bearer {}", edge.token());
+    assert!(edge.sign_in(Some(&header)).await.is_ok());
+    let next = jwks(&[("next", Signer::Other)]);
+    edge.fake.answer(move |_| json(200, next.clone()));
+    // Past the cool-down, before the stored set is read again.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let unknown = Signer::Other.access("ghost", "bob", edge.fake.now_s());
+    assert!(invalid(&edge.sign_in(Some(&format!("Bearer {unknown}"))).await));
+    assert!(invalid(&edge.sign_in(Some(&header)).await), "its key is gone");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_fails_too_often_is_not_verified_any_more_but_the_verified_stay() {
     let edge = Edge::new();
     let verified = format!("Bearer {}", edge.token());

@@ -161,15 +161,18 @@ async fn a_claim_of_an_instance_that_died_holds_others_up_for_a_second_at_most()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_sees_what_another_fetched_and_says_when_keys_changed() {
+async fn an_instance_sees_what_another_fetched_and_counts_when_keys_changed() {
     let fake = Fake::new();
     pool_answers(&fake, &[(KEY_ID, Signer::Pool)]);
     let (instance, config) = (Keys::default(), config());
-    assert!(instance.find(&fake, &config, KEY_ID).await.unwrap().set_changed);
-    assert!(!instance.find(&fake, &config, KEY_ID).await.unwrap().set_changed);
+    for _ in 0..2 {
+        assert!(instance.find(&fake, &config, KEY_ID).await.is_ok());
+        assert_eq!(instance.generation(), 1);
+    }
     pass(JWKS_RECHECK_S * 1_000).await;
     pool_answers(&fake, &[("next", Signer::Other)]);
     assert_eq!(find(&fake, "next").await, Ok(()), "another instance fetches");
-    assert!(instance.recheck(&fake, &config).await);
+    instance.recheck(&fake, &config).await;
+    assert_eq!(instance.generation(), 2);
     assert_eq!(instance.find(&fake, &config, KEY_ID).await.map(drop), Err(KeyFault::Unknown));
 }
