@@ -47,7 +47,8 @@ pub struct AuthState {
 /// needed: who signs in should never be served as a stranger without notice.
 ///
 /// Failures count against the caller's address, and once its quota is used up no further token from
-/// there is looked at, except those this instance already verified.
+/// there is looked at, except those this instance already verified. A genuine token that has expired
+/// does not count: a stale tab must not lock out everybody behind the same address.
 pub async fn authenticate(
     ports: &impl Ports,
     config: &Config,
@@ -85,8 +86,11 @@ pub async fn authenticate(
         }
     };
     log::info("token refused", &[("reason", &fault)]);
-    // Its verdict does not matter here: the next attempt asks first.
-    let _counted = limits.take(ports, Limiter::FailedAuth, address).await;
+    // The end is judged only once the signature has held.
+    if fault != TokenFault::Expired {
+        // Its verdict does not matter here: the next attempt asks first.
+        let _counted = limits.take(ports, Limiter::FailedAuth, address).await;
+    }
     Err(Refusal::TokenInvalid(fault))
 }
 

@@ -123,3 +123,21 @@ async fn who_fails_too_often_is_not_verified_any_more_but_the_verified_stay() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(edge.sign_in(Some(&fresh)).await.is_ok(), "the quota refills");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_token_counts_as_a_failure_only_if_it_is_forged() {
+    let edge = Edge::new();
+    let long_ago_s = edge.fake.now_s() - 7_200;
+    let stale = format!("Bearer {}", Signer::Pool.access(KEY_ID, "ada", long_ago_s));
+    let forged = format!("Bearer {}", Signer::Other.access(KEY_ID, "ada", long_ago_s));
+    let fresh = format!("Bearer {}", edge.token());
+    for _ in 0..30 {
+        let refused = edge.sign_in(Some(&stale)).await;
+        assert_eq!(refused, Err(Refusal::TokenInvalid(TokenFault::Expired)));
+    }
+    for _ in 0..20 {
+        let refused = edge.sign_in(Some(&forged)).await;
+        assert_eq!(refused, Err(Refusal::TokenInvalid(TokenFault::Signature)));
+    }
+    assert!(matches!(edge.sign_in(Some(&fresh)).await, Err(Refusal::RateLimited(_))));
+}
