@@ -64,7 +64,6 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let arrived_at_ms = ports.now_ms();
     let (head, body) = request.into_parts();
     if Route::find(&head.method, head.uri.path()) == Ok(Route::Health) {
         return Ok(reply::ok());
@@ -99,6 +98,8 @@ where
         });
     }
     let body = body::read(ports, &route, &head.headers, body).await?;
+    // Only now: who holds the body back, to see the price first, arrives late.
+    let arrived_at_ms = ports.now_ms();
     let checked = Checked {
         path: &path_and_query(&head),
         method: head.method.clone(),

@@ -109,7 +109,7 @@ async fn a_bid_reaches_its_region_with_the_edges_word_for_it() {
         user: Some(gavel_core::ids::UserId::parse("ada").unwrap()),
         groups: vec!["seller".to_owned()],
         address: "203.0.113.7".to_owned(),
-        arrived_at_ms: i64::try_from(crate::testing::START_MS).unwrap(),
+        arrived_at_ms: i64::try_from(fake.now_ms()).unwrap(),
         method: "POST".to_owned(),
         path: format!("{AUCTION}/bids"),
         body_sha256: body_digest(BID.as_bytes()),
@@ -117,6 +117,27 @@ async fn a_bid_reaches_its_region_with_the_edges_word_for_it() {
         request_id: assertion.request_id.clone(),
     };
     assert_eq!(assertion, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bid_arrives_when_all_of_its_body_has() {
+    let (fake, gateway) = accepts();
+    let asked = Asked::bid(&fake);
+    let mut request = Request::builder().method(asked.method).uri(asked.path);
+    for (name, value) in &asked.headers {
+        request = request.header(*name, value);
+    }
+    let held_back = futures::stream::once(async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        Ok::<_, std::convert::Infallible>(http_body::Frame::data(Bytes::from_static(
+            BID.as_bytes(),
+        )))
+    });
+    let body = http_body_util::StreamBody::new(held_back);
+    let reply = handle(&fake, Some(&gateway), request.body(body).unwrap()).await;
+    assert_eq!(reply.status(), 201);
+    let arrived_at_ms = u64::try_from(forwarded(&fake).1.arrived_at_ms).unwrap();
+    assert!(arrived_at_ms >= crate::testing::START_MS + 2_000, "{arrived_at_ms}");
 }
 
 #[tokio::test(start_paused = true)]
