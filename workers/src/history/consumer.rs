@@ -1,10 +1,11 @@
 //! From the bid queue into the history: receive, write, delete what was written.
 //!
 //! A message whose bids cannot be written now stays in this consumer's hands, hidden from others,
-//! and is tried again: an outage of DynamoDB costs one receive, not the few after which the queue
-//! would give up on it. An unreadable message is given back at once each time, so that the queue's
+//! and is tried again: an outage of DynamoDB costs a receive an hour, not a few in a minute, after
+//! which the queue would give up on it. An unreadable message is given back at once each time, so that the queue's
 //! redrive policy soon moves it to the dead-letter queue.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -92,7 +93,9 @@ impl<H: BidHistory> Worker<H> {
                 return;
             }
             metrics::counter!("gavel_history_held_messages_total").increment(count(held.len()));
-            self.hide(&held, MESSAGE_HIDDEN_S).await;
+            let lost = self.hide(&held, MESSAGE_HIDDEN_S).await;
+            // Whoever has them now writes them; to go on here would only use up receives.
+            jobs = without(jobs, &lost);
             self.sleep(jittered(retry_after)).await;
             pause = (pause * 2).min(HOLD_PAUSE_MAX);
         }
@@ -133,10 +136,13 @@ impl<H: BidHistory> Worker<H> {
             .collect()
     }
 
-    async fn hide(&self, messages: &[&Received], seconds: i32) {
-        if let Err(error) = self.queue.hide(messages, seconds).await {
-            note("messages not kept hidden as long as wanted", &error);
-        }
+    /// Gives the places of those that are no longer ours to hide.
+    async fn hide(&self, messages: &[&Received], seconds: i32) -> HashSet<usize> {
+        let hidden = self.queue.hide(messages, seconds).await;
+        let noted = hidden.inspect_err(|error| {
+            note("messages not kept hidden as long as wanted", error);
+        });
+        noted.err().map(|error| error.lost).unwrap_or_default()
     }
 
     async fn sleep(&self, pause: Duration) {
@@ -153,6 +159,15 @@ fn note(what: &'static str, error: &QueueError) {
     tracing::warn!(%error, what, "bid queue in trouble");
 }
 
+/// The jobs without those at the places `lost`.
+fn without(jobs: Vec<Job>, lost: &HashSet<usize>) -> Vec<Job> {
+    let kept = jobs.into_iter().enumerate().filter(|(place, _)| !lost.contains(place));
+    kept.map(|(_, job)| job).collect()
+}
+
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The reading end of the bid queue (SQS FIFO). A batch call that succeeds can still have failed for
 //! some entries: those are reported, never assumed.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::time::Duration;
 
@@ -35,8 +36,19 @@ pub(super) struct Received {
 
 /// What the queue did not do, and why; for the log. The message will come again.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct QueueError(String);
+#[error("{what}")]
+pub(super) struct QueueError {
+    what: String,
+    /// Which of the messages, by their place in the call, are no longer ours: somebody else has
+    /// received them, or they are gone.
+    pub(super) lost: HashSet<usize>,
+}
+
+impl From<String> for QueueError {
+    fn from(what: String) -> Self {
+        Self { what, lost: HashSet::new() }
+    }
+}
 
 impl Queue {
     pub(super) const fn new(client: Client, url: String) -> Self {
@@ -71,7 +83,7 @@ impl Queue {
                 .id(index.to_string())
                 .receipt_handle(&message.receipt)
                 .build();
-            call = call.entries(entry.map_err(|error| QueueError(error.to_string()))?);
+            call = call.entries(entry.map_err(|error| QueueError::from(error.to_string()))?);
         }
         failures(in_time(SQS_CALL_MAX, call.send()).await?.failed())
     }
@@ -88,7 +100,7 @@ impl Queue {
                 .receipt_handle(&message.receipt)
                 .visibility_timeout(seconds)
                 .build();
-            call = call.entries(entry.map_err(|error| QueueError(error.to_string()))?);
+            call = call.entries(entry.map_err(|error| QueueError::from(error.to_string()))?);
         }
         failures(in_time(SQS_CALL_MAX, call.send()).await?.failed())
     }
@@ -111,12 +123,21 @@ impl From<Message> for Received {
 fn failures(failed: &[BatchResultErrorEntry]) -> Result<(), QueueError> {
     match failed.first() {
         None => Ok(()),
-        Some(first) => Err(QueueError(format!(
-            "{} entries failed, the first with {}: {}",
-            failed.len(),
-            first.code(),
-            first.message().unwrap_or_default()
-        ))),
+        Some(first) => Err(QueueError {
+            what: format!(
+                "{} entries failed, the first with {}: {}",
+                failed.len(),
+                first.code(),
+                first.message().unwrap_or_default()
+            ),
+            // All that can be wrong with our entries is the receipt, and its error code differs
+            // between kinds of queues.
+            lost: failed
+                .iter()
+                .filter(|entry| entry.sender_fault())
+                .filter_map(|entry| entry.id().parse().ok())
+                .collect(),
+        }),
     }
 }
 
@@ -126,7 +147,7 @@ async fn in_time<T, E: std::error::Error + 'static>(
 ) -> Result<T, QueueError> {
     match tokio::time::timeout(longest, call).await {
         Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(error)) => Err(QueueError(DisplayErrorContext(&error).to_string())),
-        Err(_elapsed) => Err(QueueError(format!("no answer in {longest:?}"))),
+        Ok(Err(error)) => Err(DisplayErrorContext(&error).to_string().into()),
+        Err(_elapsed) => Err(format!("no answer in {longest:?}").into()),
     }
 }

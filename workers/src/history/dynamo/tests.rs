@@ -1,9 +1,12 @@
 //! Writing against a DynamoDB of a few lines, which leaves items unprocessed and fails on demand.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,6 +17,7 @@ use tokio::task::JoinSet;
 
 use super::super::testing::{auction, bid_event, bidder};
 use super::*;
+use crate::limits::DYNAMODB_CALL_MAX;
 
 /// What the fake table saw and holds.
 #[derive(Default)]
@@ -57,13 +61,16 @@ async fn history(plan: Vec<Option<usize>>) -> (DynamoBidHistory, Shared, JoinSet
     let address = listener.local_addr().unwrap();
     let mut server = JoinSet::new();
     server.spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let config = aws_sdk_dynamodb::Config::builder()
+    let client = Client::from_conf(config(address).build());
+    (DynamoBidHistory::new(client, "bids".to_owned()), table, server)
+}
+
+fn config(address: SocketAddr) -> Builder {
+    Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("k", "s", None, None, "test"))
         .endpoint_url(format!("http://{address}"))
-        .build();
-    (DynamoBidHistory::new(Client::from_conf(config), "bids".to_owned()), table, server)
 }
 
 async fn record(history: &DynamoBidHistory, events: &[Event]) -> HashSet<BidId> {
@@ -112,6 +119,19 @@ async fn what_cannot_be_written_in_time_is_reported() {
     let table = table.lock().unwrap();
     assert_eq!(table.items.len(), 2);
     assert!(table.calls.len() > 3, "it was tried again: {:?}", table.calls);
+}
+
+#[tokio::test]
+async fn a_table_that_never_answers_holds_many_batches_no_longer_than_one() {
+    // Connections are made by the operating system; nobody ever reads from them.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let timeouts = TimeoutConfig::builder().operation_timeout(DYNAMODB_CALL_MAX).build();
+    let config = config(silent.local_addr().unwrap()).timeout_config(timeouts);
+    let history = DynamoBidHistory::new(Client::from_conf(config.build()), "bids".to_owned());
+    let events: Vec<Event> = (1..=2_500).map(bid_event).collect();
+    let since = Instant::now();
+    assert_eq!(record(&history, &events).await.len(), 2_500, "nothing is claimed to be written");
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
 }
 
 #[tokio::test]

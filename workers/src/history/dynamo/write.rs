@@ -40,18 +40,21 @@ impl DynamoBidHistory {
     /// Writes one batch, again and again until `deadline`; gives what is not written.
     async fn write_batch(&self, mut pending: Vec<Write>, deadline: Instant) -> Vec<BidId> {
         let mut pause = WRITE_PAUSE_MIN;
-        loop {
+        // Asked before each call, the first included: a batch that waited its turn behind calls that
+        // nobody answered must not begin another one.
+        while Instant::now() < deadline {
             let before = pending.len();
             pending = self.write_once(pending).await;
             let written = u64::try_from(before - pending.len()).unwrap_or(u64::MAX);
             metrics::counter!("gavel_history_bids_written_total").increment(written);
             if pending.is_empty() || Instant::now() + pause >= deadline {
-                return pending.into_iter().map(|write| write.bid).collect();
+                break;
             }
             metrics::counter!("gavel_history_write_retries_total").increment(1);
             tokio::time::sleep(jittered(pause)).await;
             pause = (pause * 2).min(WRITE_PAUSE_MAX);
         }
+        pending.into_iter().map(|write| write.bid).collect()
     }
 
     async fn write_once(&self, pending: Vec<Write>) -> Vec<Write> {
