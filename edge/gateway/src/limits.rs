@@ -45,6 +45,8 @@ pub const CLAIM_LIFE_MS: u64 = 1_000;
 /// How often a claimant that was too slow tries again.
 pub const CLAIM_TRIES_MAX: u32 = 3;
 
+/// A query as it came, in bytes: the longest cursor and category fit, percent-encoded as usual.
+pub const QUERY_BYTES_MAX: usize = 4_096;
 /// Reading a request's body, in milliseconds, so that a slow sender cannot hold an instance.
 pub const BODY_READ_TIMEOUT_MS: u64 = 5_000;
 /// Body of a request that needs none, in bytes: `{}`, which some clients always send.

@@ -4,11 +4,17 @@
 use gavel_core::limits::{CURSOR_LEN_MAX, LABEL_CHARS_MAX, PAGE_ITEMS_MAX};
 use gavel_core::wire::{FieldError, Status};
 
+use crate::limits::QUERY_BYTES_MAX;
 use crate::refusal::Refusal;
 use crate::route::Route;
 
 /// Checks the query of a route. It is forwarded as it came.
 pub fn check(route: &Route, query: Option<&str>) -> Result<(), Refusal> {
+    let query = query.unwrap_or_default();
+    if query.len() > QUERY_BYTES_MAX {
+        let reason = format!("may have at most {QUERY_BYTES_MAX} bytes");
+        return Err(Refusal::field("query", &reason));
+    }
     let known: &[&str] = match route {
         Route::ListAuctions => &["status", "category", "cursor", "limit"],
         Route::Bids(_) | Route::OwnBids => &["cursor", "limit"],
@@ -16,7 +22,7 @@ pub fn check(route: &Route, query: Option<&str>) -> Result<(), Refusal> {
     };
     let mut seen: Vec<String> = Vec::new();
     let mut errors = Vec::new();
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let reason = if !known.contains(&name.as_ref()) {
             Some("is not a known parameter".to_owned())
         } else if seen.iter().any(|other| *other == name) {
@@ -128,7 +134,15 @@ mod tests {
 
     #[test]
     fn a_flood_of_wrong_parameters_gives_a_short_answer() {
-        let query = "x=1&".repeat(10_000);
+        let query = "x=1&".repeat(QUERY_BYTES_MAX / 4);
         assert!(faults(&Route::ListAuctions, &query).len() <= 5);
+    }
+
+    #[test]
+    fn a_query_that_is_too_long_is_refused_before_it_is_read() {
+        let longest = "&".repeat(QUERY_BYTES_MAX);
+        assert!(faults(&Route::ListAuctions, &longest).is_empty());
+        assert_eq!(faults(&Route::ListAuctions, &format!("{longest}&")), ["query"]);
+        assert_eq!(faults(&Route::CreateAuction, &format!("{longest}&")), ["query"]);
     }
 }
