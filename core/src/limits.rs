@@ -50,7 +50,8 @@ pub const AUCTION_BODY_BYTES_MAX: usize = 131_072;
 
 /// Items on a page when the caller does not say.
 pub const PAGE_ITEMS_DEFAULT: u32 = 50;
-/// Most items on a page; keeps the largest page under 100 KB.
+/// Most items on a page: 100 bids are under 100 KB. Auctions have texts of up to 128 KB each, so a
+/// page of them also ends by bytes.
 pub const PAGE_ITEMS_MAX: u32 = 100;
 /// Length of a cursor in bytes; ours stay under 400.
 pub const CURSOR_LEN_MAX: usize = 1_024;

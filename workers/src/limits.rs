@@ -94,6 +94,9 @@ pub(crate) const CATALOG_ACQUIRE_MAX: Duration = Duration::from_secs(2);
 pub(crate) const CATALOG_STATEMENT_MAX: Duration = Duration::from_secs(3);
 /// Longest wait for the catalogue in all, also when the connection is dead and nobody says so.
 pub(crate) const CATALOG_QUERY_MAX: Duration = Duration::from_secs(5);
+/// Texts on one page of auctions, in bytes. The edge relays 4 MiB; quoting in JSON at most doubles
+/// texts, and 100 auctions' terms are under 300 KB.
+pub(crate) const PAGE_TEXT_BYTES_MAX: usize = 524_288;
 
 // ---- history ------------------------------------------------------------------------------------
 
@@ -104,8 +107,9 @@ pub(crate) const BID_RETENTION_S: i64 = 400 * 86_400;
 pub(crate) const DYNAMODB_BATCH_ITEMS_MAX: usize = 25;
 /// Batch writes under way at once by one consumer. A full receive has 80 of them.
 pub(crate) const BATCH_WRITES_AT_ONCE_MAX: usize = 4;
-/// How long a set of bids is tried to be written before saying which ones are not. With one more
-/// [`DYNAMODB_CALL_MAX`] it stays below [`DRAIN_MAX`], so that a stop never interrupts a write.
+/// How long a set of bids is tried to be written before saying which ones are not. No call begins
+/// later, so that with one more [`DYNAMODB_CALL_MAX`] even a full receive takes at most 9 s: below
+/// [`DRAIN_MAX`], and far below [`MESSAGE_HIDDEN_S`], so that nobody else receives it meanwhile.
 pub(crate) const BIDS_WRITE_MAX: Duration = Duration::from_secs(4);
 /// First and longest pause before unwritten items are tried again.
 pub(crate) const WRITE_PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -126,7 +130,8 @@ pub(crate) const SQS_CALL_MAX: Duration = Duration::from_secs(3);
 /// [`BIDS_WRITE_MAX`] and some calls; when a consumer dies, its auctions wait this long.
 pub(crate) const MESSAGE_HIDDEN_S: i32 = 30;
 /// How long a consumer keeps messages it cannot write, trying again. Each return to the queue is a
-/// receive, and the queue gives up on a message after five: held so, an outage of hours costs no bid.
+/// receive, and the queue gives up on a message after five: so an outage of four hours costs no bid,
+/// and a longer one leaves them in the dead-letter queue. SQS itself allows 12 h.
 pub(crate) const HOLD_MAX: Duration = Duration::from_secs(3_600);
 /// First and longest pause between two tries to write what is held; well below
 /// [`MESSAGE_HIDDEN_S`].

@@ -135,6 +135,35 @@ async fn pages_are_newest_first_and_complete() {
 }
 
 #[tokio::test]
+async fn a_page_of_long_texts_ends_early_and_the_next_goes_on() {
+    let (_stack, catalog) = catalog().await;
+    // 40 KB of description and 41 KB of addresses: six of them are under 512 KB.
+    let description = "\u{1f528}".repeat(10_000);
+    let url = format!("\"https://example.com/{}\"", "x".repeat(2_028));
+    let image_urls = vec![url; 20].join(",");
+    let long =
+        request(&format!(r#", "description": "{description}", "image_urls": [{image_urls}]"#));
+    let mut ids = Vec::new();
+    for number in 0..14 {
+        let key = format!("key-{number}");
+        ids.push(create(&catalog, "seller", &key, "d", &long).await.unwrap().record.id);
+    }
+    ids.reverse();
+
+    let (mut seen, mut sizes, mut cursor) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = catalog.list(&Filter::default(), cursor.as_deref(), 100).await.unwrap();
+        sizes.push(page.items.len());
+        seen.extend(page.items.into_iter().map(|record| record.id));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!((sizes, seen), (vec![6, 6, 2], ids));
+}
+
+#[tokio::test]
 async fn the_catalogue_follows_the_ledger_and_keeps_the_first_result() {
     let (_stack, catalog) = catalog().await;
     let created = create(&catalog, "seller", "key", "d", &request("")).await.unwrap();

@@ -24,7 +24,9 @@ pub use self::error::{CatalogError, Cause};
 pub use self::record::{AuctionRecord, AuctionResult, Created, Filter, NewAuction};
 use self::row::{Row, instant, whole};
 use crate::cursor;
-use crate::limits::{CATALOG_ACQUIRE_MAX, CATALOG_QUERY_MAX, CATALOG_STATEMENT_MAX};
+use crate::limits::{
+    CATALOG_ACQUIRE_MAX, CATALOG_QUERY_MAX, CATALOG_STATEMENT_MAX, PAGE_TEXT_BYTES_MAX,
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -116,7 +118,7 @@ impl Catalog {
         row.ok_or(CatalogError::NotFound)?.record()
     }
 
-    /// A page of auctions, newest first, of at most `limit`.
+    /// A page of auctions, newest first, of at most `limit`; fewer when their texts are long.
     pub async fn list(
         &self,
         filter: &Filter,
@@ -135,9 +137,9 @@ impl Catalog {
             .bind(i64::from(limit) + 1);
         let rows = in_time(query.fetch_all(&self.pool)).await?;
         let mut items = rows.into_iter().map(Row::record).collect::<Result<Vec<_>, _>>()?;
-        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = items.len() > wanted;
-        items.truncate(wanted);
+        let fitting = fitting(&items, usize::try_from(limit).unwrap_or(usize::MAX));
+        let more = items.len() > fitting;
+        items.truncate(fitting);
         let next_cursor = items.last().filter(|_| more).map(|last| {
             cursor::encode(LIST, &Position { created_at: last.created_at, id: last.id.clone() })
         });
@@ -217,6 +219,17 @@ async fn in_time<T>(
 ) -> Result<T, CatalogError> {
     let answer = tokio::time::timeout(CATALOG_QUERY_MAX, query).await;
     Ok(answer.map_err(|_elapsed| CatalogError::no_answer())??)
+}
+
+/// How many of `found` make a page: at most `most`, within [`PAGE_TEXT_BYTES_MAX`], but at least one,
+/// because a page without any would never end the list.
+fn fitting(found: &[AuctionRecord], most: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |record: &&AuctionRecord| {
+        bytes += record.text_bytes();
+        bytes <= PAGE_TEXT_BYTES_MAX
+    };
+    found.iter().take(most).take_while(fits).count().max(1)
 }
 
 fn changed(result: &PgQueryResult) -> bool {

@@ -66,6 +66,13 @@ pub struct AuctionResult {
 }
 
 impl AuctionRecord {
+    /// Bytes of all that the seller wrote.
+    pub(super) fn text_bytes(&self) -> usize {
+        let labels = [&self.description, &self.category, &self.condition];
+        let labels = labels.into_iter().flatten();
+        std::iter::once(&self.title).chain(labels).chain(&self.image_urls).map(String::len).sum()
+    }
+
     /// The auction as it was scheduled, for the ledger to open.
     #[must_use]
     pub fn scheduled(&self) -> Auction {
