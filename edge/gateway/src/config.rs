@@ -3,6 +3,8 @@
 //! The defaults are in `spin.toml`. Nothing else configures the gateway, and nothing here is read
 //! again while an instance lives.
 
+use std::collections::HashMap;
+
 use gavel_core::ids::RegionCode;
 
 use crate::limit::Quota;
@@ -33,6 +35,20 @@ pub const VARIABLES: [&str; 20] = [
     "failed_auth_burst",
     "forward_timeout_ms",
 ];
+
+/// Reads every variable through `get`, which answers `None` for one that is not set. One that cannot
+/// be read now fails the whole with its name: taken for unset, it would change what is configured.
+pub async fn read<E>(
+    get: impl AsyncFn(&'static str) -> Result<Option<String>, E>,
+) -> Result<HashMap<&'static str, String>, (&'static str, E)> {
+    let mut values = HashMap::new();
+    for name in VARIABLES {
+        if let Some(value) = get(name).await.map_err(|error| (name, error))? {
+            values.insert(name, value);
+        }
+    }
+    Ok(values)
+}
 
 /// The configuration of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]

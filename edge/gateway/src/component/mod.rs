@@ -6,7 +6,6 @@
 mod ports;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use spin_sdk::http_service;
 use spin_sdk::variables;
 
 use self::ports::Runtime;
-use crate::config::{Config, VARIABLES};
+use crate::config::{self, Config};
 use crate::log;
 use crate::pipeline::{Gateway, handle};
 
@@ -32,21 +31,25 @@ async fn serve(request: Request) -> impl IntoResponse {
     reply.map(Full::<Bytes>::new)
 }
 
-/// The instance's gateway; a configuration that cannot be used is logged, and read again next time.
+/// The instance's gateway; a configuration that cannot be read or used is logged, and read again next
+/// time.
 async fn gateway() -> Option<Rc<Gateway>> {
     if let Some(gateway) = GATEWAY.with_borrow(Clone::clone) {
         return Some(gateway);
     }
-    let mut values = HashMap::new();
-    for name in VARIABLES {
-        match variables::get(name).await {
-            Ok(value) => {
-                values.insert(name, value);
-            }
-            Err(variables::Error::Undefined(_)) => {}
-            Err(_) => log::warn("a variable cannot be read", &[("variable", &name)]),
+    let get = async |name: &'static str| match variables::get(name).await {
+        Ok(value) => Ok(Some(value)),
+        Err(variables::Error::Undefined(_)) => Ok(None),
+        // Without what the provider says: it may quote a secret.
+        Err(_) => Err(()),
+    };
+    let values = match config::read(get).await {
+        Ok(values) => values,
+        Err((name, ())) => {
+            log::warn("a variable cannot be read", &[("variable", &name)]);
+            return None;
         }
-    }
+    };
     match Config::parse(|name| values.get(name).cloned()) {
         Ok(config) => {
             // Another request of this instance may have been faster; what it put is as good.

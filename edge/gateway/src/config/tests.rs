@@ -82,3 +82,14 @@ fn the_key_is_never_printed() {
     let config = parse(&[]).expect("the defaults are right");
     assert!(!format!("{config:?}").contains("0123456789"));
 }
+
+#[tokio::test]
+async fn a_variable_that_cannot_be_read_is_not_taken_for_unset() {
+    let set = variables();
+    let read_all = read(async |name| Ok::<_, ()>(set.get(name).cloned())).await;
+    assert_eq!(read_all.as_ref(), Ok(&set));
+    for failing in ["region_2_code", "cognito_issuer", "edge_key"] {
+        let get = async |name| if name == failing { Err(()) } else { Ok(set.get(name).cloned()) };
+        assert_eq!(read(get).await, Err((failing, ())));
+    }
+}
