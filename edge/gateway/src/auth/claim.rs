@@ -26,8 +26,8 @@ use crate::ports::{Clock, KeyValue, Random, StoreError};
 pub enum Permit {
     /// Yes, and nobody else; [`end`] must follow.
     Granted(Attempt),
-    /// No: somebody is fetching, or about to.
-    Busy,
+    /// No: somebody is fetching, or about to; [`over`] tells when that is done.
+    Busy(Seen),
     /// No: the last fetch is over, and too recent.
     Cooling,
 }
@@ -38,6 +38,9 @@ pub struct Attempt {
     at_ms: u64,
     ended: bool,
 }
+
+/// The attempt that stood in the store when one was told to wait.
+pub type Seen = Option<Attempt>;
 
 #[derive(Serialize, Deserialize)]
 struct Claim {
@@ -53,9 +56,11 @@ pub async fn ask<P: KeyValue + Clock + Random>(
 ) -> Result<Permit, StoreError> {
     let claim_key = format!("{name}/claim");
     let nonce = ports.bytes();
+    let mut seen = None;
     for _ in 0..CLAIM_TRIES_MAX {
         let began_ms = ports.now_ms();
-        match state(ports, name, gap_ms).await? {
+        seen = read(ports, &attempt_key(name)).await?;
+        match judge(seen, ports.now_ms(), gap_ms) {
             Permit::Granted(_) => {}
             refused => return Ok(refused),
         }
@@ -63,7 +68,7 @@ pub async fn ask<P: KeyValue + Clock + Random>(
         let held =
             |claim: &Claim| claim.nonce != nonce && recent(claim.at_ms, began_ms, CLAIM_LIFE_MS);
         if claim.as_ref().is_some_and(held) {
-            return Ok(Permit::Busy);
+            return Ok(Permit::Busy(seen));
         }
         write(ports, &claim_key, &Claim { at_ms: began_ms, nonce }).await?;
         let too_slow = ports.now_ms().saturating_sub(began_ms) >= CLAIM_SETTLE_MS;
@@ -73,15 +78,16 @@ pub async fn ask<P: KeyValue + Clock + Random>(
         }
         let standing: Option<Claim> = read(ports, &claim_key).await?;
         if standing.is_none_or(|claim| claim.nonce != nonce) {
-            return Ok(Permit::Busy);
+            return Ok(Permit::Busy(seen));
         }
-        let permit = state(ports, name, gap_ms).await?;
+        let last = read(ports, &attempt_key(name)).await?;
+        let permit = judge(last, ports.now_ms(), gap_ms);
         if let Permit::Granted(attempt) = permit {
             write(ports, &attempt_key(name), &attempt).await?;
         }
         return Ok(permit);
     }
-    Ok(Permit::Busy)
+    Ok(Permit::Busy(seen))
 }
 
 /// Notes that the fetch is over, whatever came of it, so that nobody waits for it any longer.
@@ -89,20 +95,23 @@ pub async fn end<P: KeyValue>(ports: &P, name: &str, attempt: Attempt) -> Result
     write(ports, &attempt_key(name), &Attempt { ended: true, ..attempt }).await
 }
 
-/// What [`ask`] would find, without claiming anything; `Granted` means that the way is free.
-pub async fn state<P: KeyValue + Clock>(
-    ports: &P,
-    name: &str,
-    gap_ms: u64,
-) -> Result<Permit, StoreError> {
-    let attempt: Option<Attempt> = read(ports, &attempt_key(name)).await?;
-    let now_ms = ports.now_ms();
-    Ok(match attempt {
+/// Whether a fetch has ended since one was told to wait. However short the cool-down: it may be over
+/// before the fetch is.
+pub async fn over<P: KeyValue>(ports: &P, name: &str, seen: Seen) -> Result<bool, StoreError> {
+    let last: Option<Attempt> = read(ports, &attempt_key(name)).await?;
+    Ok(last != seen && last.is_some_and(|attempt| attempt.ended))
+}
+
+/// What the last attempt leaves to do; `Granted` means that the way is free.
+fn judge(last: Option<Attempt>, now_ms: u64, gap_ms: u64) -> Permit {
+    match last {
         // An attempt that never ended belongs to an instance that is gone.
-        Some(last) if !last.ended && recent(last.at_ms, now_ms, JWKS_WAIT_MS) => Permit::Busy,
-        Some(last) if recent(last.at_ms, now_ms, gap_ms) => Permit::Cooling,
+        Some(attempt) if !attempt.ended && recent(attempt.at_ms, now_ms, JWKS_WAIT_MS) => {
+            Permit::Busy(last)
+        }
+        Some(attempt) if recent(attempt.at_ms, now_ms, gap_ms) => Permit::Cooling,
         _ => Permit::Granted(Attempt { at_ms: now_ms, ended: false }),
-    })
+    }
 }
 
 fn attempt_key(name: &str) -> String {

@@ -107,11 +107,11 @@ impl Keys {
         let (name, gap_ms) = (name(config), config.jwks_cooldown_s * 1_000);
         match claim::ask(ports, &name, gap_ms).await {
             Ok(Permit::Granted(attempt)) => self.fetch(ports, config, attempt).await,
-            Ok(Permit::Busy) => {
+            Ok(Permit::Busy(seen)) => {
                 let under_way = async {
                     loop {
                         ports.sleep(Duration::from_millis(JWKS_POLL_MS)).await;
-                        if claim::state(ports, &name, gap_ms).await == Ok(Permit::Cooling) {
+                        if claim::over(ports, &name, seen).await == Ok(true) {
                             return;
                         }
                     }

@@ -131,6 +131,34 @@ async fn a_fetch_that_hangs_is_given_up_and_so_is_waiting_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_longer_than_the_fetch_though_the_cooldown_is_shorter() {
+    let config = Config { jwks_cooldown_s: 1, ..config() };
+    for cognito_is_up in [true, false] {
+        let fake = Fake::new();
+        fake.store_latency_ms.set(2);
+        fake.fetch_latency_ms.set(2_000);
+        if cognito_is_up {
+            pool_answers(&fake, &[(KEY_ID, Signer::Pool)]);
+        }
+        // The second round finds the attempt of the first in the store.
+        for (round, key_id) in [KEY_ID, "unknown"].into_iter().enumerate() {
+            let began = fake.now_ms();
+            let found =
+                join_all((0..20).map(|_| async {
+                    Keys::default().find(&fake, &config, key_id).await.map(drop)
+                }));
+            let found = found.await;
+            let right = cognito_is_up && key_id == KEY_ID;
+            assert!(found.iter().all(|answer| answer.is_ok() == right), "{found:?}");
+            let took_ms = fake.now_ms() - began;
+            assert!(took_ms < 2_200, "{took_ms} ms");
+            assert_eq!(fetches(&fake), round + 1);
+            pass(1_000).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_store_known_keys_work_and_nothing_is_fetched() {
     let fake = Fake::new();
     pool_answers(&fake, &[(KEY_ID, Signer::Pool)]);
