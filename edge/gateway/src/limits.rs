@@ -66,8 +66,9 @@ pub const CONNECT_TIMEOUT_MS: u64 = 2_000;
 pub const FORWARD_TIMEOUT_MS_MIN: u64 = 100;
 /// Most: the assertion must still be good when the worker reads it, and it lives 15 s.
 pub const FORWARD_TIMEOUT_MS_MAX: u64 = 14_000;
-/// A region's reply in bytes: 100 auctions with descriptions of full length.
-pub const REPLY_BYTES_MAX: usize = 4_194_304;
+/// A region's reply in bytes. The workers end a page at 512 KiB of texts, which quoting in JSON at most
+/// doubles, and the terms of its 100 auctions are under 300 KB: 1.35 MB.
+pub const REPLY_BYTES_MAX: usize = 1_572_864;
 /// Asking a region whether it is ready, in milliseconds; probes themselves give up soon.
 pub const READY_TIMEOUT_MS: u64 = 2_000;
 /// What `Retry-After` says when a region cannot be reached, in seconds.

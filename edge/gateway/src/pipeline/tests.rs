@@ -104,6 +104,7 @@ async fn a_bid_reaches_its_region_with_the_edges_word_for_it() {
     let (request, assertion) = forwarded(&fake);
     assert_eq!(request.url, format!("http://127.0.0.1:8080{AUCTION}/bids"));
     assert_eq!(request.body, BID);
+    assert!(request.reply_bytes_max >= 2 * 524_288 + 300_000, "the longest page of a region fits");
     assert_eq!(header(&reply, "x-request-id"), Some(assertion.request_id.as_str()));
     let expected = Assertion {
         user: Some(gavel_core::ids::UserId::parse("ada").unwrap()),
