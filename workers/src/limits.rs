@@ -94,7 +94,7 @@ pub(crate) const CATALOG_ACQUIRE_MAX: Duration = Duration::from_secs(2);
 pub(crate) const CATALOG_STATEMENT_MAX: Duration = Duration::from_secs(3);
 /// Longest wait for the catalogue in all, also when the connection is dead and nobody says so.
 pub(crate) const CATALOG_QUERY_MAX: Duration = Duration::from_secs(5);
-/// Texts on one page of auctions, in bytes. The edge relays 4 MiB; quoting in JSON at most doubles
+/// Texts on one page of auctions, in bytes. The edge relays 1.5 MiB; quoting in JSON at most doubles
 /// texts, and 100 auctions' terms are under 300 KB.
 pub(crate) const PAGE_TEXT_BYTES_MAX: usize = 524_288;
 

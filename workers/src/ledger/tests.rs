@@ -126,11 +126,11 @@ async fn a_closed_auction_waits_to_be_recorded_and_a_replayed_request_is_known()
     let bench = Bench::start().await;
     let (store, id) = (&bench.store, &bench.state.id);
     let later = store.time().await.unwrap().plus_ms(120_000);
-    assert_eq!(store.due(later).await.unwrap(), [id.clone()]);
+    assert_eq!(store.due(later).await.unwrap(), std::slice::from_ref(id));
     let closed = bench.drafted(&Command::Close(CloseCause::Hammer)).await;
     assert_eq!(bench.commit(&closed, None).await, Committed::Ok);
     assert!(store.due(later).await.unwrap().is_empty());
-    assert_eq!(store.unrecorded(later).await.unwrap(), [id.clone()]);
+    assert_eq!(store.unrecorded(later).await.unwrap(), std::slice::from_ref(id));
     store.recorded(id).await.unwrap();
     assert!(store.unrecorded(later).await.unwrap().is_empty());
 

@@ -96,7 +96,7 @@ fn a_batch_counts_only_until_the_earliest_end_of_what_is_in_it() {
     let limit = |bids: &[PlaceBid]| drafted(&state, &HashMap::new(), bids).not_after;
     let stamped = PlaceBid { arrived_at: Some(OPENED), ..bid(&state, "a", 100) };
     assert_eq!(limit(&[bid(&state, "a", 100)]), Some(end), "no stamp, no grace");
-    assert_eq!(limit(&[stamped.clone()]), Some(end.plus_ms(500)));
+    assert_eq!(limit(std::slice::from_ref(&stamped)), Some(end.plus_ms(500)));
     assert_eq!(limit(&[stamped, bid(&state, "b", 300)]), Some(end));
     for command in [Command::Pause, Command::Cancel] {
         let drafted = draft(&state, &HashMap::new(), [&command], OPENED);
