@@ -72,6 +72,13 @@ async fn an_auction_is_driven_by_its_seller_from_scheduled_to_sold() {
         assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "{what}: {listed}");
     }
 
+    // A request that is replayed changes nothing, not even what was changed back since.
+    let captured = Ask { replayed: Some("captured"), ..SELLER };
+    assert_eq!(world.drive(captured, &auction, "pause").await.1["status"], "paused");
+    assert_eq!(world.drive(SELLER, &auction, "resume").await.1["status"], "live");
+    let (status, view) = world.drive(captured, &auction, "pause").await;
+    assert_eq!((status, &view["status"]), (200, &json!("live")), "{view}");
+
     let (status, problem) = world.bid(SELLER.key("own"), &auction, 1_000).await;
     assert_eq!((status, &problem["code"]), (403, &json!("seller-cannot-bid")));
     let (status, receipt) = world.bid(BIDDER.key("first"), &auction, 1_600).await;

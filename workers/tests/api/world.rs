@@ -10,6 +10,7 @@ use gavel_local::{Options, Stack, WorkerOptions};
 use jwt_simple::prelude::{HS256Key, JWTClaims, MACLike as _, UnixTimeStamp};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// How long anything here may take to come true.
 pub(crate) const WITHIN: Duration = Duration::from_secs(20);
@@ -25,9 +26,11 @@ pub(crate) struct Ask<'a> {
     pub(crate) user: Option<&'a str>,
     pub(crate) groups: &'a [&'a str],
     pub(crate) key: Option<&'a str>,
+    /// The id of the request, when it is to be the same as before: a replay.
+    pub(crate) replayed: Option<&'a str>,
 }
 
-pub(crate) const NOBODY: Ask<'static> = Ask { user: None, groups: &[], key: None };
+pub(crate) const NOBODY: Ask<'static> = Ask { user: None, groups: &[], key: None, replayed: None };
 pub(crate) const SELLER: Ask<'static> = Ask { user: Some("the-seller"), ..NOBODY };
 pub(crate) const BIDDER: Ask<'static> = Ask { user: Some("the-bidder"), ..NOBODY };
 
@@ -69,7 +72,7 @@ impl World {
             path: path.to_owned(),
             body_sha256: body_digest(body.as_bytes()),
             idempotency_key: ask.key.map(str::to_owned),
-            request_id: "request".to_owned(),
+            request_id: ask.replayed.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned),
         };
         let claims = JWTClaims {
             issued_at: Some(UnixTimeStamp::from_secs(now_s)),
