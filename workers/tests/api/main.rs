@@ -88,7 +88,7 @@ async fn an_auction_is_driven_by_its_seller_from_scheduled_to_sold() {
     let (status, problem) = world.bid(BIDDER, &auction, 1_700).await;
     assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("Idempotency-Key")));
 
-    let admin = Ask { user: Some("somebody"), groups: &["admin"], key: None };
+    let admin = Ask { user: Some("somebody"), groups: &["admin"], ..NOBODY };
     let (status, view) = world.drive(admin, &auction, "close").await;
     assert_eq!((status, &view["outcome"]), (200, &json!("sold")), "{view}");
     assert_eq!(view["hammer_price"], 1_600);
