@@ -103,8 +103,9 @@ async fn without_postgres_auctions_close_on_time_and_are_recorded_later() -> Res
     for auction in &auctions {
         world.until(auction, Duration::from_secs(10), closed).await?;
     }
-    // The last one ended while the results of the others could not be recorded.
-    assert!(opened.elapsed() < Duration::from_millis(7_900), "late by {:?}", opened.elapsed());
+    // The last one ended while the results of the others could not be recorded: one such try takes 5 s,
+    // so a timer that waited for it would close no earlier than after 10 s.
+    assert!(opened.elapsed() < Duration::from_secs(9), "closed after {:?}", opened.elapsed());
     world.stack.postgres.resume()?;
     for auction in &auctions {
         let result = evidence::result(&world.stack, auction, Duration::from_secs(20)).await?;
