@@ -31,7 +31,7 @@ pub const LOG_TAIL_LINES: usize = 25;
 /// How far back in a log the tail is looked for, in bytes.
 pub const LOG_TAIL_BYTES: u64 = 64 * 1024;
 
-/// Messages a queue gives up on go to its dead-letter queue after this many receives (design §7).
+/// Messages a queue gives up on go to its dead-letter queue after this many receives.
 pub const QUEUE_RECEIVES_MAX: u32 = 5;
 
 /// How long a queue keeps a message, in seconds: one day.

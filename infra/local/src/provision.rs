@@ -33,7 +33,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names of design §7; a suffix (such as `-a1b2`) keeps several sets apart in one emulator.
+    /// The names a deployment uses; a suffix (such as `-a1b2`) keeps several sets apart in one emulator.
     #[must_use]
     pub fn new(suffix: &str) -> Self {
         Self {

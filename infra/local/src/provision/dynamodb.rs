@@ -1,4 +1,4 @@
-//! The table of the bid history, with the keys of design §7.
+//! The table of the bid history, with the keys the workers use.
 
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::Client;

@@ -1,4 +1,4 @@
-//! A FIFO queue with its dead-letter queue, with the attributes of design §7.
+//! A FIFO queue with its dead-letter queue, with the attributes a deployment gives it.
 
 use std::collections::HashMap;
 
