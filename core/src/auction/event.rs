@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::command::PlaceBid;
 use super::terms::Terms;
 use crate::ids::{AuctionId, BidId, UserId};
 use crate::money::Amount;
@@ -24,6 +25,22 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
+}
+
+impl Event {
+    /// Whether this is the acceptance of the very offer that `bid` makes again. A currency that is not
+    /// named is the auction's.
+    #[must_use]
+    pub fn accepts_offer(&self, bid: &PlaceBid) -> bool {
+        match &self.kind {
+            EventKind::Bid(accepted) => {
+                accepted.amount == bid.amount
+                    && accepted.max == bid.max
+                    && bid.currency.is_none_or(|named| named == accepted.currency)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What an event says.

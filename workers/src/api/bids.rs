@@ -65,11 +65,11 @@ async fn not_in_ledger(
     }
     if let Some(event) = history.find(&bid.bidder, &bid.bid_id).await? {
         let receipt = receipt(&event, Level::Queue)?;
-        let same = matches!(&event.kind, EventKind::Bid(accepted)
-            if accepted.amount == bid.amount
-                && accepted.max == bid.max
-                && bid.currency.is_none_or(|named| named == accepted.currency));
-        return if same { Ok(receipt) } else { Err(LedgerError::IdempotencyConflict.into()) };
+        return if event.accepts_offer(bid) {
+            Ok(receipt)
+        } else {
+            Err(LedgerError::IdempotencyConflict.into())
+        };
     }
     if record.status == Status::Closed { Err(Refusal::Closed.into()) } else { Err(LOST) }
 }

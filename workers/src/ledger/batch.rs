@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gavel_core::auction::{Auction, Command, Event, EventKind, PlaceBid, Refusal, apply, decide};
+use gavel_core::auction::{Auction, Command, Event, Refusal, apply, decide};
 use gavel_core::ids::BidId;
 use gavel_core::time::Timestamp;
 
@@ -65,7 +65,7 @@ pub(super) fn draft<'a>(
         if let Command::Bid(bid) = command
             && let Some(event) = fresh.get(&bid.bid_id).or_else(|| known.get(&bid.bid_id))
         {
-            let answer = if same_offer(event, bid) {
+            let answer = if event.accepts_offer(bid) {
                 Answer::Repeated(event.clone())
             } else {
                 Answer::Conflict
@@ -112,14 +112,3 @@ fn answer(command: &Command, events: &[Event], after: &Auction) -> Answer {
 
 #[cfg(test)]
 pub(super) mod tests;
-
-fn same_offer(event: &Event, bid: &PlaceBid) -> bool {
-    match &event.kind {
-        EventKind::Bid(accepted) => {
-            accepted.amount == bid.amount
-                && accepted.max == bid.max
-                && bid.currency.is_none_or(|named| named == accepted.currency)
-        }
-        _ => false,
-    }
-}

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use gavel_core::time::Timestamp;
 
+use super::store::{Store, StoreError};
 use crate::limits::CLOCK_AGE_MAX;
 
 /// The offset to Redis time.
@@ -23,8 +24,17 @@ impl Clock {
         *self.lock() = Some((Instant::now(), redis_now));
     }
 
-    /// Redis time, when it was sampled recently.
-    pub(super) fn now(&self) -> Option<Timestamp> {
+    /// Redis time: from the last sample while it is recent, else asked for.
+    pub(super) async fn now(&self, store: &Store) -> Result<Timestamp, StoreError> {
+        if let Some(now) = self.recent() {
+            return Ok(now);
+        }
+        let now = store.time().await?;
+        self.note(now);
+        Ok(now)
+    }
+
+    fn recent(&self) -> Option<Timestamp> {
         let (taken, redis_now) = (*self.lock())?;
         let age = taken.elapsed();
         let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);

@@ -157,12 +157,7 @@ impl Ledger {
 
     /// The server's clock.
     pub async fn now(&self) -> Result<Timestamp, LedgerError> {
-        if let Some(now) = self.inner.clock.now() {
-            return Ok(now);
-        }
-        let now = self.inner.store.time().await?;
-        self.inner.clock.note(now);
-        Ok(now)
+        Ok(self.inner.clock.now(&self.inner.store).await?)
     }
 
     /// Whether a request with this id is seen for the first time in the life of its assertion.

@@ -190,12 +190,7 @@ impl Sequencer {
     }
 
     async fn now(&self) -> Result<Timestamp, LedgerError> {
-        if let Some(now) = self.clock.now() {
-            return Ok(now);
-        }
-        let now = self.store.time().await?;
-        self.clock.note(now);
-        Ok(now)
+        Ok(self.clock.now(&self.store).await?)
     }
 
     /// Brings the cache up to date, or fills it.

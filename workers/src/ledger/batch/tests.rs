@@ -1,6 +1,6 @@
 //! What a batch comes to, and when its answers hold on an older state.
 
-use gavel_core::auction::{BidStatus, Increments, SoftClose, Terms};
+use gavel_core::auction::{BidStatus, EventKind, Increments, PlaceBid, SoftClose, Terms};
 use gavel_core::ids::{AuctionId, IdempotencyKey, UserId};
 use gavel_core::money::{Amount, Currency};
 
