@@ -76,7 +76,7 @@ async fn an_auction_reads_back_as_it_was_created() {
     assert_eq!(record, created.record);
     assert_eq!(record.terms, request.terms);
     assert_eq!(record.image_urls, request.image_urls);
-    assert_eq!((record.opens_at, record.private), (request.opens_at, true));
+    assert_eq!((record.terms.opens_at, record.private), (request.terms.opens_at, true));
     assert_eq!((record.status, record.result.clone()), (Status::Scheduled, None));
     assert_eq!(record.state(), Some(record.scheduled()));
     let unknown = AuctionId::new(&RegionCode::parse("use1").unwrap(), Uuid::now_v7());
@@ -168,7 +168,7 @@ async fn the_catalogue_follows_the_ledger_and_keeps_the_first_result() {
     let (_stack, catalog) = catalog().await;
     let created = create(&catalog, "seller", "key", "d", &request("")).await.unwrap();
     let id = created.record.id.clone();
-    let live = after(&created.record.scheduled(), &Command::Open, 1_000);
+    let live = after(&created.record.scheduled(), &Command::Open(OpenCause::Seller), 1_000);
     assert!(catalog.mark_phase(&live).await.unwrap());
     let paused = after(&live, &Command::Pause, 2_000);
     let resumed = after(&paused, &Command::Resume, 3_000);
@@ -223,7 +223,7 @@ async fn an_auction_that_was_never_opened_is_cancelled_once() {
     assert!(!catalog.cancel_scheduled(&id).await.unwrap());
     let record = catalog.get(&id).await.unwrap();
     assert_eq!(record.result.unwrap().outcome, Outcome::Cancelled);
-    let live = after(&Auction::scheduled(id, record.seller, record.terms), &Command::Open, 1_000);
+    let live = after(&Auction::scheduled(id, record.seller, record.terms), &Command::Open(OpenCause::Seller), 1_000);
     assert!(!catalog.mark_phase(&live).await.unwrap(), "it is not opened any more");
 }
 

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Start taking bids.
-    Open,
+    Open(OpenCause),
     /// Offer an amount.
     Bid(PlaceBid),
     /// Stop the clock.
@@ -19,6 +19,15 @@ pub enum Command {
     Close(CloseCause),
     /// End it without a sale.
     Cancel,
+}
+
+/// Why an auction is being opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenCause {
+    /// The time it was scheduled for has come; refused while it has not.
+    Time,
+    /// The seller opens it now, whatever it was scheduled for.
+    Seller,
 }
 
 /// Why an auction is being closed.

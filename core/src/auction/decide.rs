@@ -1,7 +1,7 @@
 //! The rules. `decide` reads a state and a command and says what follows; it changes nothing.
 
 use super::apply::apply;
-use super::command::{CloseCause, Command, PlaceBid};
+use super::command::{CloseCause, Command, OpenCause, PlaceBid};
 use super::event::{AcceptedBid, BidStatus, Event, EventKind, Outcome};
 use super::refusal::Refusal;
 use super::state::{Auction, Phase};
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 /// one. A refusal means that nothing happened, not even to the clock.
 pub fn decide(state: &Auction, command: &Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::Open => open(state, now),
+        Command::Open(cause) => open(state, *cause, now),
         Command::Bid(bid) => place(state, bid, now),
         Command::Pause => pause(state, now),
         Command::Resume => resume(state, now),
@@ -23,8 +23,10 @@ pub fn decide(state: &Auction, command: &Command, now: Timestamp) -> Result<Vec<
     }
 }
 
-fn open(state: &Auction, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+fn open(state: &Auction, cause: OpenCause, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    let due = state.terms.opens_at.is_some_and(|opens_at| now >= opens_at);
     match state.phase {
+        Phase::Scheduled if cause == OpenCause::Time && !due => Err(Refusal::NotDue),
         Phase::Scheduled => Ok(one(
             state,
             now,

@@ -12,7 +12,7 @@ mod state;
 mod terms;
 
 pub use apply::{apply, replay};
-pub use command::{CloseCause, Command, PlaceBid};
+pub use command::{CloseCause, Command, OpenCause, PlaceBid};
 pub use decide::decide;
 pub use event::{AcceptedBid, BidStatus, Event, EventKind, Outcome};
 pub use refusal::Refusal;

@@ -26,6 +26,9 @@ pub enum Refusal {
     /// Sellers may not bid on their own lots.
     #[error("the seller cannot bid on their own auction")]
     SellerCannotBid,
+    /// An opening for time that came before the time the auction was scheduled for.
+    #[error("the auction does not open yet")]
+    NotDue,
     /// Scheduled or paused.
     #[error("the auction is not live")]
     NotLive,
@@ -52,7 +55,7 @@ impl Refusal {
             | Self::WrongCurrency { .. }
             | Self::SellerCannotBid
             | Self::Closed => true,
-            Self::NotLive | Self::TimeUp | Self::NotEnded => false,
+            Self::NotDue | Self::NotLive | Self::TimeUp | Self::NotEnded => false,
         }
     }
 }

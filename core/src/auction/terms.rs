@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::INCREMENT_BANDS_MAX;
 use crate::money::{Amount, Currency};
+use crate::time::Timestamp;
 
 /// The terms of one auction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub struct Terms {
     pub bid_ceiling: Option<Amount>,
     /// How far the next bid must be above the price.
     pub increments: Increments,
+    /// When the auction opens by itself; without it, only its seller opens it.
+    pub opens_at: Option<Timestamp>,
     /// How long the auction is live, in milliseconds, before any extension.
     pub duration_ms: u64,
     /// How late bids move the end.

@@ -29,8 +29,6 @@ pub struct CreateAuction {
     pub image_urls: Vec<String>,
     /// The terms of sale.
     pub terms: Terms,
-    /// When it opens by itself.
-    pub opens_at: Option<Timestamp>,
     /// Whether the video needs a token.
     pub private: bool,
 }
@@ -50,7 +48,6 @@ impl CreateAuction {
             "must be an https URL without spaces",
             is_image_url,
         );
-        let opens_at = fields.timestamp("opens_at");
         let private = fields.boolean("private").unwrap_or(false);
         let terms = terms(&mut fields);
         let request = title.zip(terms).map(|(title, terms)| Self {
@@ -60,7 +57,6 @@ impl CreateAuction {
             condition,
             image_urls: image_urls.unwrap_or_default(),
             terms,
-            opens_at,
             private,
         });
         fields.finish(request)
@@ -76,6 +72,7 @@ fn terms(fields: &mut Fields) -> Option<Terms> {
     let reserve_price = fields.amount("reserve_price");
     let buy_now_price = fields.amount("buy_now_price");
     let bid_ceiling = fields.amount("bid_ceiling");
+    let opens_at = fields.timestamp("opens_at");
     let increments = increments(fields).unwrap_or_default();
     let soft_close = fields.object("soft_close", soft_close).unwrap_or_default();
     let grace_ms = fields.integer("grace_ms", 0, GRACE_MS_MAX).unwrap_or(0);
@@ -101,6 +98,7 @@ fn terms(fields: &mut Fields) -> Option<Terms> {
         buy_now_price,
         bid_ceiling,
         increments,
+        opens_at,
         duration_ms: duration_s?.saturating_mul(1_000),
         soft_close,
         grace_ms,

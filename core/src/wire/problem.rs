@@ -161,7 +161,9 @@ impl From<&Refusal> for Problem {
                 Self::invalid(vec![FieldError::new("currency", detail)])
             }
             Refusal::SellerCannotBid => Self::new(Code::SellerCannotBid, detail),
-            Refusal::NotLive | Refusal::NotEnded => Self::new(Code::AuctionNotLive, detail),
+            Refusal::NotDue | Refusal::NotLive | Refusal::NotEnded => {
+                Self::new(Code::AuctionNotLive, detail)
+            }
             Refusal::TimeUp | Refusal::Closed => Self::new(Code::AuctionClosed, detail),
         }
     }

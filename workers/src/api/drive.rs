@@ -35,7 +35,7 @@ pub(super) async fn open(
     let state = match record.status {
         Status::Scheduled => ledger.open(record.scheduled()).await?,
         // Opened before. Whether the ledger still has it, is its to say: it must not begin anew.
-        Status::Live | Status::Paused => match ledger.drive(&id, Command::Open).await {
+        Status::Live | Status::Paused => match ledger.drive(&id, Command::Open(OpenCause::Seller)).await {
             Err(LedgerError::UnknownAuction) => return Err(LOST),
             driven => driven?,
         },

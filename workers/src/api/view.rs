@@ -48,7 +48,7 @@ pub(super) fn auction_view(
         buy_now_price: terms.buy_now_price,
         bid_ceiling: terms.bid_ceiling,
         increments: terms.increments,
-        opens_at: record.opens_at,
+        opens_at: terms.opens_at,
         duration_s: terms.duration_ms / 1_000,
         soft_close: terms.soft_close.into(),
         grace_ms: terms.grace_ms,
@@ -84,7 +84,6 @@ mod tests {
             condition: None,
             image_urls: Vec::new(),
             private: false,
-            opens_at: None,
             terms: request.terms,
             status: Status::Scheduled,
             created_at: Timestamp::from_ms(1),
@@ -115,7 +114,7 @@ mod tests {
     #[test]
     fn the_ledger_knows_better_than_the_row() {
         let now = Timestamp::from_ms(1_000);
-        let live = after(&record().scheduled(), &Command::Open, now);
+        let live = after(&record().scheduled(), &Command::Open(OpenCause::Seller), now);
         let view = auction_view(record(), Some(&live), None);
         assert_eq!((view.status, view.ends_at), (Status::Live, Some(now.plus_ms(60_000))));
         let cancelled = after(&live, &Command::Cancel, now.plus_ms(5));

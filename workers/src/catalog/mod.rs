@@ -91,7 +91,7 @@ impl Catalog {
             .bind(&request.condition)
             .bind(&request.image_urls)
             .bind(request.private)
-            .bind(request.opens_at.map(instant))
+            .bind(terms.opens_at.map(instant))
             .bind(terms.currency.as_str())
             .bind(whole(terms.starting_price.minor()))
             .bind(terms.reserve_price.map(|price| whole(price.minor())))

@@ -42,7 +42,6 @@ pub struct AuctionRecord {
     pub condition: Option<String>,
     pub image_urls: Vec<String>,
     pub private: bool,
-    pub opens_at: Option<Timestamp>,
     pub terms: Terms,
     /// As of the last change the catalogue was told.
     pub status: Status,

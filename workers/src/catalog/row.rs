@@ -64,6 +64,7 @@ impl Row {
             buy_now_price: self.buy_now_price.map(amount).transpose()?,
             bid_ceiling: self.bid_ceiling.map(amount).transpose()?,
             increments: self.increments.0,
+            opens_at: self.opens_at.map(timestamp).transpose()?,
             duration_ms: self.duration_ms.try_into()?,
             soft_close: SoftClose {
                 window_ms: self.soft_close_window_ms.try_into()?,
@@ -81,7 +82,6 @@ impl Row {
             condition: self.condition,
             image_urls: self.image_urls,
             private: self.private,
-            opens_at: self.opens_at.map(timestamp).transpose()?,
             terms,
             status: status(&self.status)?,
             created_at: timestamp(self.created_at)?,

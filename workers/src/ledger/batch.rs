@@ -99,7 +99,7 @@ fn in_time(state: &Auction, command: &Command) -> Option<Timestamp> {
     match command {
         Command::Bid(bid) if bid.arrived_at.is_some_and(before_end) => state.closes_at(),
         Command::Bid(_) | Command::Pause | Command::Cancel => state.ends_at(),
-        Command::Open | Command::Resume | Command::Close(_) => None,
+        Command::Open(_) | Command::Resume | Command::Close(_) => None,
     }
 }
 

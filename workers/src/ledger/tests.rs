@@ -29,7 +29,7 @@ impl Bench {
         let redis = connect(&gavel_local::redis::url(&service), 4).await.unwrap();
         let (store, connection) = (redis.store(), redis.connection.clone());
         let mut bench = Self { _redis: service, dir, store, connection, state: scheduled(0) };
-        let opened = bench.drafted(&Command::Open).await;
+        let opened = bench.drafted(&Command::Open(OpenCause::Seller)).await;
         assert_eq!(bench.commit(&opened, None).await, Committed::Ok);
         bench.state = opened.after;
         bench

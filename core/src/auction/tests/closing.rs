@@ -135,14 +135,83 @@ fn the_life_of_an_auction_only_goes_forward() {
         assert_eq!(run(&mut state, &command, OPENED), Err(Refusal::NotLive), "{command:?}");
     }
     assert_eq!(run(&mut state, &bid_by("ann", 100, 100), OPENED), Err(Refusal::NotLive));
-    run(&mut state, &Command::Open, OPENED).unwrap();
-    assert_eq!(run(&mut state, &Command::Open, at(5)), Ok(vec![]));
+    run(&mut state, &Command::Open(OpenCause::Seller), OPENED).unwrap();
+    assert_eq!(run(&mut state, &Command::Open(OpenCause::Seller), at(5)), Ok(vec![]));
     run(&mut state, &Command::Cancel, at(10)).unwrap();
     assert_eq!(run(&mut state, &Command::Cancel, at(11)), Ok(vec![]));
-    for command in [Command::Open, Command::Pause, Command::Resume] {
+    for command in [Command::Open(OpenCause::Seller), Command::Pause, Command::Resume] {
         assert_eq!(run(&mut state, &command, at(12)), Err(Refusal::Closed), "{command:?}");
     }
     let mut sold = live(terms());
     run(&mut sold, &Command::Close(CloseCause::Hammer), at(1)).unwrap();
     assert_eq!(run(&mut sold, &Command::Cancel, at(2)), Err(Refusal::Closed));
+}
+
+#[test]
+fn a_scheduled_auction_opens_by_itself_at_its_time_and_not_before() {
+    let opening = Terms { opens_at: Some(at(500)), ..terms() };
+    let by_time = Command::Open(OpenCause::Time);
+    let mut state = scheduled(opening.clone());
+    assert_eq!(run(&mut state, &by_time, at(499)), Err(Refusal::NotDue));
+    assert_eq!(state, scheduled(opening.clone()));
+    run(&mut state, &by_time, at(500)).unwrap();
+    assert_eq!(ends_at(&state), 500 + DURATION_MS, "the whole duration, from the opening on");
+    assert_eq!(run(&mut state, &by_time, at(501)), Ok(vec![]), "opening again changes nothing");
+
+    let mut late = scheduled(opening.clone());
+    run(&mut late, &by_time, at(9_000)).unwrap();
+    assert_eq!(ends_at(&late), 9_000 + DURATION_MS, "an opening that came late takes nothing away");
+
+    let mut early = scheduled(opening);
+    run(&mut early, &Command::Open(OpenCause::Seller), at(1)).unwrap();
+    assert_eq!(ends_at(&early), 1 + DURATION_MS, "its seller need not wait");
+
+    let mut never = scheduled(terms());
+    assert_eq!(run(&mut never, &by_time, at(999_999)), Err(Refusal::NotDue));
+}
+
+#[test]
+fn a_bid_in_time_by_the_grace_moves_the_end_as_any_late_bid_does() {
+    let mut state = live(Terms { grace_ms: 500, ..terms() });
+    let Command::Bid(mut bid) = bid_by("ann", 100, 100) else { unreachable!("it is a bid") };
+    bid.arrived_at = Some(at(DURATION_MS - 1));
+    run(&mut state, &Command::Bid(bid), at(DURATION_MS + 100)).unwrap();
+    assert_eq!((ends_at(&state), state.extensions), (DURATION_MS + 100 + 30_000, 1));
+}
+
+#[test]
+fn cancelled_and_paused_auctions_replay_to_the_same_state() {
+    let hammer = Command::Close(CloseCause::Hammer);
+    let endings: [&[Command]; 4] = [
+        &[Command::Cancel],
+        &[Command::Pause, Command::Cancel],
+        &[Command::Pause, Command::Resume, Command::Cancel],
+        &[Command::Pause, hammer],
+    ];
+    for ending in endings {
+        let mut state = scheduled(terms());
+        let mut log = run(&mut state, &Command::Open(OpenCause::Seller), OPENED).unwrap();
+        log.extend(run(&mut state, &bid_by("ann", 100, 300), at(1_000)).unwrap());
+        log.extend(run(&mut state, &bid_by("bob", 110, 200), at(2_000)).unwrap());
+        for (ms, command) in (3_000..).zip(ending) {
+            log.extend(run(&mut state, command, at(ms)).unwrap());
+            assert_eq!(replay(&log), Some(state.clone()), "{ending:?}");
+        }
+        let Phase::Closed { outcome, at: closed_at } = &state.phase else {
+            panic!("{ending:?} did not close it")
+        };
+        assert_eq!(*closed_at, log.last().unwrap().at);
+        let cancelled = ending.contains(&Command::Cancel);
+        assert_eq!(*outcome == Outcome::Cancelled, cancelled, "{ending:?}");
+        assert_eq!(state.price, Some(amount(210)), "the record of what was bid stays");
+    }
+}
+
+#[test]
+fn a_log_that_does_not_begin_with_an_opening_is_no_history() {
+    let mut state = scheduled(terms());
+    let mut log = run(&mut state, &Command::Open(OpenCause::Seller), OPENED).unwrap();
+    log.extend(run(&mut state, &bid_by("ann", 100, 100), at(1)).unwrap());
+    assert_eq!(replay(&log[1..]), None);
+    assert_eq!(replay(&[]), None);
 }

@@ -6,27 +6,41 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Bid { bidder: u8, above: u64, more: u64 },
+    Bid { bidder: u8, above: u64, more: u64, in_flight_ms: Option<u64> },
+    Open(OpenCause),
     Pause,
     Resume,
-    CloseForTime,
+    Close(CloseCause),
     Cancel,
 }
 
-fn steps() -> impl Strategy<Value = Vec<(Step, u64)>> {
-    let bid = (0_u8..4, 0_u64..60, 0_u64..200).prop_map(|(bidder, above, more)| Step::Bid {
-        bidder,
-        above,
-        more,
-    });
+/// How long after the step before.
+#[derive(Debug, Clone)]
+enum Wait {
+    Ms(u64),
+    /// Until about the end: this many milliseconds after 500 ms before it.
+    NearTheEnd(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<(Step, Wait)>> {
+    let bid = (0_u8..4, 0_u64..60, 0_u64..200, prop::option::of(0_u64..900)).prop_map(
+        |(bidder, above, more, in_flight_ms)| Step::Bid { bidder, above, more, in_flight_ms },
+    );
     let step = prop_oneof![
-        20 => bid,
-        1 => Just(Step::Pause),
-        1 => Just(Step::Resume),
-        1 => Just(Step::CloseForTime),
+        40 => bid,
+        1 => Just(Step::Open(OpenCause::Seller)),
+        1 => Just(Step::Open(OpenCause::Time)),
+        2 => Just(Step::Pause),
+        2 => Just(Step::Resume),
+        2 => Just(Step::Close(CloseCause::Time)),
+        1 => Just(Step::Close(CloseCause::Hammer)),
         1 => Just(Step::Cancel),
     ];
-    prop::collection::vec((step, 0_u64..9_000), 1..60)
+    let wait = prop_oneof![
+        4 => (0_u64..9_000).prop_map(Wait::Ms),
+        1 => (0_u64..1_000).prop_map(Wait::NearTheEnd),
+    ];
+    prop::collection::vec((step, wait), 1..60)
 }
 
 fn any_terms() -> impl Strategy<Value = Terms> {
@@ -52,40 +66,58 @@ fn any_terms() -> impl Strategy<Value = Terms> {
     )
 }
 
+fn later(now: Timestamp, wait: &Wait, state: &Auction) -> Timestamp {
+    match (wait, state.ends_at()) {
+        (Wait::NearTheEnd(ms), Some(end)) => {
+            now.plus_ms(now.ms_until(end).saturating_sub(500)).plus_ms(*ms)
+        }
+        (Wait::Ms(ms) | Wait::NearTheEnd(ms), _) => now.plus_ms(*ms),
+    }
+}
+
 /// A bid around the current minimum: some too low, some a tie, some far above.
 fn command(step: &Step, state: &Auction, index: usize, now: Timestamp) -> Command {
     match step {
+        Step::Open(cause) => Command::Open(*cause),
         Step::Pause => Command::Pause,
         Step::Resume => Command::Resume,
         Step::Cancel => Command::Cancel,
-        Step::CloseForTime => Command::Close(CloseCause::Time),
-        Step::Bid { bidder, above, more } => {
+        Step::Close(cause) => Command::Close(*cause),
+        Step::Bid { bidder, above, more, in_flight_ms } => {
             let name = ["ann", "bob", "cid", "seller"][usize::from(*bidder)];
             let offered = (state.minimum_next().minor() + above).saturating_sub(10).max(1);
             let key = IdempotencyKey::parse(&format!("step-{index}")).unwrap();
+            let before = |ms: u64| Timestamp::from_ms(now.as_ms() - i64::try_from(ms).unwrap());
             Command::Bid(PlaceBid {
                 bid_id: BidId::derive(&auction_id(), &user(name), &key),
                 bidder: user(name),
                 amount: amount(offered),
                 max: amount(offered + more / 10 * 10),
                 currency: None,
-                arrived_at: Some(now),
+                arrived_at: in_flight_ms.map(before),
             })
         }
     }
 }
 
+/// One accepted bid, and whether it took the lead from somebody else or from nobody.
+struct Accepted {
+    bid: AcceptedBid,
+    took_the_lead: bool,
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn any_history_keeps_the_promises(terms in any_terms(), steps in steps()) {
         let mut state = live(terms.clone());
-        let mut log = decide(&scheduled(terms.clone()), &Command::Open, OPENED).unwrap();
+        let mut log =
+            decide(&scheduled(terms.clone()), &Command::Open(OpenCause::Seller), OPENED).unwrap();
         let mut now = OPENED;
-        let mut accepted: Vec<AcceptedBid> = Vec::new();
-        for (index, (step, pause)) in steps.iter().enumerate() {
-            now = now.plus_ms(*pause);
+        let mut accepted: Vec<Accepted> = Vec::new();
+        for (index, (step, wait)) in steps.iter().enumerate() {
+            now = later(now, wait, &state);
             let before = state.clone();
             let command = command(step, &state, index, now);
             let Ok(events) = decide(&state, &command, now) else {
@@ -94,67 +126,115 @@ proptest! {
             };
             for event in &events {
                 apply(&mut state, event);
+                prop_assert_eq!(event.position, log.len() as u64 + 1, "positions have no gap");
+                log.push(event.clone());
                 if let EventKind::Bid(bid) = &event.kind {
-                    accepted.push(bid.clone());
-                    prop_assert_eq!(event.seq, accepted.len() as u64, "I1: gap-free numbers");
-                    prop_assert!(before.ends_at().is_some_and(|end| now < end), "I3: in time");
-                    prop_assert!(bid.stamp > before.last_stamp, "stamps rise strictly");
-                    prop_assert!(before.price.is_none_or(|price| price <= bid.price), "I1: no fall");
-                    prop_assert!(bid.amount >= before.minimum_next(), "no bid under the minimum");
+                    let led = before.lead.as_ref().is_some_and(|lead| lead.bidder == bid.bidder);
+                    let took_the_lead = bid.status == BidStatus::Leading && !led;
+                    accepted.push(Accepted { bid: bid.clone(), took_the_lead });
+                    check_accepted(&before, &state, &command, bid, now)?;
                 }
+                prop_assert_eq!(event.seq, accepted.len() as u64, "I1: gap-free numbers");
             }
-            prop_assert!(before.minimum_next() <= state.minimum_next(), "what was too low stays so");
-            log.extend(events);
-            prop_assert!(state.extensions <= terms.soft_close.max_extensions, "the cap holds");
-            prop_assert!(state.top_bids.len() <= 5);
-            if let (Some(lead), Some(price)) = (&state.lead, state.price) {
-                let ceded = matches!(state.phase, Phase::Closed { .. });
-                prop_assert!(price <= lead.max || ceded, "never above the leader's maximum");
-                let best = state.top_bids.first().map(|top| (&top.bidder, top.amount));
-                prop_assert_eq!(best, Some((&lead.bidder, price)), "the leader tops the list");
-            }
+            check_step(&before, &state)?;
         }
         prop_assert_eq!(replay(&log), Some(state.clone()), "replay equals live");
         let text = serde_json::to_string(&state).unwrap();
         prop_assert_eq!(serde_json::from_str::<Auction>(&text).unwrap(), state.clone());
+        let stored: Vec<Event> = log
+            .iter()
+            .map(|event| serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap())
+            .collect();
+        let replayed = serde_json::to_string(&replay(&stored).unwrap()).unwrap();
+        prop_assert_eq!(replayed, text, "bit for bit, also from the log as stored");
 
-        let bought = matches!(&state.phase, Phase::Closed { .. });
-        let _already_closed = run(&mut state, &Command::Close(CloseCause::Hammer), now);
+        let bought = matches!(&log.last().unwrap().kind, EventKind::Closed { .. })
+            && log.iter().rev().nth(1).is_some_and(|event| {
+                matches!(&event.kind, EventKind::Bid(bid)
+                    if terms.buy_now_price.is_some_and(|price| bid.amount >= price && bid.price == price))
+                    && event.at == log.last().unwrap().at
+            });
+        let _refused_when_closed = run(&mut state, &Command::Close(CloseCause::Hammer), now);
         check_winner(&state, &accepted, bought)?;
     }
 }
 
-/// I2: the highest accepted maximum wins; between equal ones, the one accepted first; at a price
-/// between the second-highest maximum and one step above it, unless an offer or the reserve forced it.
-fn check_winner(
-    state: &Auction,
-    accepted: &[AcceptedBid],
-    closed_early: bool,
+/// I1, I3 and the bounds of one accepted bid.
+fn check_accepted(
+    before: &Auction,
+    after: &Auction,
+    command: &Command,
+    bid: &AcceptedBid,
+    now: Timestamp,
 ) -> Result<(), TestCaseError> {
+    let Command::Bid(asked) = command else { return Err(TestCaseError::fail("who bid?")) };
+    let end = before.ends_at().unwrap();
+    let in_flight = asked.arrived_at.is_some_and(|arrived| arrived < end);
+    let graced = in_flight && now < end.plus_ms(before.terms.grace_ms);
+    prop_assert!(now < end || graced, "I3: in time");
+    prop_assert_ne!(&bid.bidder, &before.seller);
+    prop_assert!(bid.stamp > before.last_stamp, "stamps rise strictly");
+    prop_assert!(before.price.is_none_or(|price| price <= bid.price), "I1: no fall");
+    prop_assert!(bid.amount >= before.minimum_next(), "no bid under the minimum");
+    let ceiling = before.terms.bid_ceiling;
+    prop_assert!(ceiling.is_none_or(|ceiling| bid.max <= ceiling), "none over the ceiling");
+    prop_assert_eq!(after.price, Some(bid.price));
+    if !matches!(after.phase, Phase::Closed { .. }) {
+        prop_assert_eq!(bid.minimum_next, after.minimum_next(), "the receipt tells the truth");
+        prop_assert_eq!(Some(bid.ends_at), after.ends_at(), "the receipt tells the truth");
+        let leads = after.lead.as_ref().is_some_and(|lead| lead.bidder == bid.bidder);
+        prop_assert_eq!(bid.status == BidStatus::Leading, leads);
+    }
+    prop_assert!(bid.ends_at >= end, "the end never moves earlier");
+    prop_assert_eq!(bid.extended, bid.ends_at > end);
+    Ok(())
+}
+
+/// What holds between any two states that follow each other.
+fn check_step(before: &Auction, state: &Auction) -> Result<(), TestCaseError> {
+    prop_assert!(before.minimum_next() <= state.minimum_next(), "what was too low stays so");
+    prop_assert!(state.extensions <= state.terms.soft_close.max_extensions, "the cap holds");
+    prop_assert!(state.top_bids.len() <= 5);
+    if let (Some(lead), Some(price)) = (&state.lead, state.price) {
+        prop_assert!(price <= lead.max, "never above the leader's maximum");
+        let best = state.top_bids.first().map(|top| (&top.bidder, top.amount));
+        prop_assert_eq!(best, Some((&lead.bidder, price)), "the leader tops the list");
+        let fits = |top: &TopBid| top.amount <= price;
+        prop_assert!(state.top_bids.iter().all(fits), "no maximum shows in the list");
+    }
+    Ok(())
+}
+
+/// I2: the highest accepted maximum wins; between equal ones, the one accepted first. The price
+/// covers the second-highest maximum, and is above one step over it only where the winner's own
+/// offer or the reserve made it so.
+fn check_winner(state: &Auction, accepted: &[Accepted], bought: bool) -> Result<(), TestCaseError> {
     let Phase::Closed { outcome, .. } = &state.phase else { return Ok(()) };
-    let Outcome::Sold { winner, hammer_price, .. } = outcome else { return Ok(()) };
-    let bought_now = closed_early
-        && accepted.last().is_some_and(|last| {
-            state
-                .terms
-                .buy_now_price
-                .is_some_and(|price| last.amount >= price && last.price == price)
-        });
-    if bought_now {
-        prop_assert_eq!(Some(winner), accepted.last().map(|last| &last.bidder));
+    let best = accepted.iter().map(|one| one.bid.max).max();
+    let reached = |max| state.terms.reserve_price.is_none_or(|reserve| max >= reserve);
+    let Outcome::Sold { winner, hammer_price, bid_id } = outcome else {
+        let sellable = best.is_some_and(reached) && *outcome == Outcome::Unsold;
+        prop_assert!(!sellable, "I2: somebody reached the reserve, so there is a winner");
+        return Ok(());
+    };
+    let last = &accepted.last().unwrap().bid;
+    prop_assert!(accepted.iter().any(|one| one.bid.bid_id == *bid_id && one.bid.bidder == *winner));
+    if bought {
+        prop_assert_eq!((winner, Some(*hammer_price)), (&last.bidder, state.terms.buy_now_price));
         return Ok(());
     }
-    let top = accepted.iter().map(|bid| bid.max).max().unwrap();
-    let first = accepted.iter().find(|bid| bid.max == top).unwrap();
-    prop_assert_eq!(winner, &first.bidder, "I2");
-    prop_assert!(*hammer_price <= top, "nobody pays more than their maximum");
-    let second = accepted.iter().filter(|bid| bid.bidder != *winner).map(|bid| bid.max).max();
-    prop_assert!(
-        second.is_none_or(|second| *hammer_price >= second),
-        "the second price is covered"
-    );
-    if let Some(reserve) = state.terms.reserve_price {
-        prop_assert!(*hammer_price >= reserve);
-    }
+    let best = best.unwrap();
+    let first = &accepted.iter().find(|one| one.bid.max == best).unwrap().bid;
+    prop_assert_eq!((winner, bid_id), (&first.bidder, &first.bid_id), "I2");
+    prop_assert!(*hammer_price <= best, "nobody pays more than their maximum");
+    let of_winner = |one: &&Accepted| one.bid.bidder == *winner;
+    let second = accepted.iter().filter(|one| !of_winner(one)).map(|one| one.bid.max).max();
+    prop_assert!(second.is_none_or(|second| *hammer_price >= second), "the second is covered");
+    let step = |at: Amount| at.plus(state.terms.increments.step(at));
+    let own = accepted.iter().filter(of_winner).filter(|one| one.took_the_lead);
+    let own = own.map(|one| one.bid.amount).max();
+    let most = [second.map(step), own, state.terms.reserve_price].into_iter().flatten().max();
+    prop_assert!(Some(*hammer_price) <= most, "nobody pays more than it took");
+    prop_assert!(state.terms.reserve_price.is_none_or(|reserve| *hammer_price >= reserve));
     Ok(())
 }

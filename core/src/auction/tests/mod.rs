@@ -35,6 +35,7 @@ fn terms() -> Terms {
         buy_now_price: None,
         bid_ceiling: None,
         increments: Increments::new(vec![Band { from: amount(0), step: amount(10) }]).unwrap(),
+        opens_at: None,
         duration_ms: DURATION_MS,
         soft_close: SoftClose::default(),
         grace_ms: 0,
@@ -47,7 +48,7 @@ fn scheduled(terms: Terms) -> Auction {
 
 fn live(terms: Terms) -> Auction {
     let mut state = scheduled(terms);
-    run(&mut state, &Command::Open, OPENED).unwrap();
+    run(&mut state, &Command::Open(OpenCause::Seller), OPENED).unwrap();
     state
 }
 

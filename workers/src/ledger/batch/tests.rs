@@ -26,7 +26,7 @@ pub(in crate::ledger) fn scheduled(grace_ms: u64) -> Auction {
 
 pub(in crate::ledger) fn live(grace_ms: u64, now: Timestamp) -> Auction {
     let mut state = scheduled(grace_ms);
-    for event in decide(&state, &Command::Open, now).unwrap() {
+    for event in decide(&state, &Command::Open(OpenCause::Seller), now).unwrap() {
         apply(&mut state, &event);
     }
     state
