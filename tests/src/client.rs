@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use gavel_core::time::Timestamp;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -103,4 +104,11 @@ pub async fn send(request: RequestBuilder) -> Result<Reply> {
 
 fn signed_in(request: RequestBuilder, token: &str) -> RequestBuilder {
     if token.is_empty() { request } else { request.bearer_auth(token) }
+}
+
+/// Milliseconds since the epoch of a time in a reply; 0 when it is none.
+#[must_use]
+pub fn millis(time: &Value) -> u64 {
+    let at = time.as_str().and_then(Timestamp::parse).map(Timestamp::as_ms);
+    at.and_then(|ms| ms.try_into().ok()).unwrap_or(0)
 }

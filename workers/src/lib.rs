@@ -8,6 +8,7 @@ pub mod config;
 pub(crate) mod cursor;
 pub mod history;
 pub mod ledger;
+mod lifecycle;
 pub mod limits;
 pub mod relay;
 pub mod roles;

@@ -64,7 +64,10 @@ pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// How often deadlines are looked at; well inside the 250 ms an idle machine may be late.
 pub(crate) const TIMER_TICK: Duration = Duration::from_millis(50);
-/// Auctions closed or recorded at once by one worker; each waits on Redis and PostgreSQL, not on the CPU.
+/// How often the catalogue is asked what opens now: an opening is at most this late, and the question
+/// is one small index read.
+pub(crate) const OPENING_TICK: Duration = Duration::from_millis(200);
+/// Auctions opened, closed or recorded at once by one worker; each waits on Redis and PostgreSQL, not on the CPU.
 pub(crate) const AUCTIONS_AT_ONCE_MAX: usize = 16;
 /// Due auctions handled in one look at one shard.
 pub(crate) const DUE_AUCTIONS_MAX: usize = 100;

@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use gavel_core::auction::{Auction, CloseCause, Command, Outcome, PlaceBid, apply, decide};
+use gavel_core::auction::{
+    Auction, CloseCause, Command, OpenCause, Outcome, PlaceBid, apply, decide,
+};
 use gavel_core::ids::{AuctionId, BidId, IdempotencyKey, RegionCode, UserId};
 use gavel_core::money::Amount;
 use gavel_core::time::Timestamp;
@@ -169,11 +171,11 @@ async fn the_catalogue_follows_the_ledger_and_keeps_the_first_result() {
     let created = create(&catalog, "seller", "key", "d", &request("")).await.unwrap();
     let id = created.record.id.clone();
     let live = after(&created.record.scheduled(), &Command::Open(OpenCause::Seller), 1_000);
-    assert!(catalog.mark_phase(&live).await.unwrap());
+    catalog.mark_phase(&live).await.unwrap();
     let paused = after(&live, &Command::Pause, 2_000);
     let resumed = after(&paused, &Command::Resume, 3_000);
-    assert!(catalog.mark_phase(&resumed).await.unwrap());
-    assert!(catalog.mark_phase(&paused).await.unwrap(), "it arrives late");
+    catalog.mark_phase(&resumed).await.unwrap();
+    catalog.mark_phase(&paused).await.expect("what arrives late is no error");
     let record = catalog.get(&id).await.unwrap();
     assert_eq!((record.status, record.ends_at), (Status::Live, resumed.ends_at()));
     assert_eq!(record.state(), None, "only the ledger knows");
@@ -195,7 +197,7 @@ async fn the_catalogue_follows_the_ledger_and_keeps_the_first_result() {
     assert!(catalog.record_result(&sold).await.unwrap());
     assert!(!catalog.record_result(&sold).await.unwrap(), "once");
     assert!(!catalog.record_result(&cancelled).await.unwrap(), "the first one stays");
-    assert!(!catalog.mark_phase(&bid_on).await.unwrap(), "closed stays closed");
+    catalog.mark_phase(&bid_on).await.expect("what arrives late is no error");
 
     let record = catalog.get(&id).await.unwrap();
     let result = record.result.clone().unwrap();
@@ -223,8 +225,39 @@ async fn an_auction_that_was_never_opened_is_cancelled_once() {
     assert!(!catalog.cancel_scheduled(&id).await.unwrap());
     let record = catalog.get(&id).await.unwrap();
     assert_eq!(record.result.unwrap().outcome, Outcome::Cancelled);
-    let live = after(&Auction::scheduled(id, record.seller, record.terms), &Command::Open(OpenCause::Seller), 1_000);
-    assert!(!catalog.mark_phase(&live).await.unwrap(), "it is not opened any more");
+    catalog.begin_opening(&id).await.unwrap();
+    assert_eq!(catalog.get(&id).await.unwrap().status, Status::Closed, "it is not opened any more");
+    assert_eq!(catalog.due_to_open(Timestamp::from_ms(i64::MAX)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_is_due_or_being_opened_is_found_until_it_is_open() {
+    let (_stack, catalog) = catalog().await;
+    let at = |ms| Timestamp::parse("2027-01-01T00:00:00Z").unwrap().plus_ms(ms);
+    let opening = |ms| request(&format!(r#", "opens_at": "{}""#, at(ms)));
+    let id = async |key: &str, request: &CreateAuction| {
+        create(&catalog, "seller", key, key, request).await.unwrap().record.id
+    };
+    let second = id("second", &opening(2_000)).await;
+    let first = id("first", &opening(1_000)).await;
+    let unplanned = id("unplanned", &request("")).await;
+    let due = async |ms| -> Vec<(AuctionId, bool)> {
+        let due = catalog.due_to_open(at(ms)).await.unwrap();
+        due.into_iter().map(|due| (due.id, due.begun)).collect()
+    };
+    assert_eq!(due(999).await, []);
+    assert_eq!(due(1_000).await, [(first.clone(), false)], "from its time on");
+    assert_eq!(due(9_000).await, [(first.clone(), false), (second.clone(), false)]);
+
+    catalog.begin_opening(&unplanned).await.unwrap();
+    assert_eq!(due(0).await, [(unplanned.clone(), true)], "an opening that broke off");
+    assert!(!catalog.cancel_scheduled(&unplanned).await.unwrap(), "the ledger may have it");
+    let record = catalog.get(&unplanned).await.unwrap();
+    let live = after(&record.scheduled(), &Command::Open(OpenCause::Seller), 1_000);
+    catalog.mark_phase(&live).await.unwrap();
+    assert_eq!(due(0).await, []);
+    assert!(catalog.cancel_scheduled(&first).await.unwrap());
+    assert_eq!(due(9_000).await, [(second, false)]);
 }
 
 #[tokio::test]

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use gavel_core::time::Timestamp;
 use gavel_local::WorkerOptions;
-use gavel_tests::client::send;
+use gavel_tests::client::{millis, send};
 use gavel_tests::world::key;
 use gavel_tests::{Client, World, evidence};
 use reqwest::Method;
@@ -191,10 +190,4 @@ async fn creating_an_auction_twice_under_one_key_makes_one() -> Result<()> {
     let listed = world.edge.get("/v1/auctions?status=scheduled", "").await?;
     assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(1), "{listed:?}");
     world.stack.stop().await
-}
-
-/// Milliseconds since the epoch of a time in a reply; 0 when it is none.
-fn millis(time: &Value) -> u64 {
-    let at = time.as_str().and_then(Timestamp::parse).map(Timestamp::as_ms);
-    at.and_then(|ms| ms.try_into().ok()).unwrap_or(0)
 }

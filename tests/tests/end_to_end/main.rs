@@ -5,6 +5,7 @@
 mod bidding;
 mod closing;
 mod delivery;
+mod opening;
 mod outage;
 mod requests;
 mod reuse;

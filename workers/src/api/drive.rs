@@ -1,13 +1,12 @@
 //! Opening, closing, cancelling, pausing and resuming: for its seller and for administrators.
 //!
 //! The ledger decides, then the catalogue follows. Asking again is always safe, and mends a
-//! catalogue that did not hear of the first time. An auction that was never opened is cancelled in
-//! the catalogue alone, by a conditional update. If that crosses with its opening, the catalogue
-//! wins: the auction that was opened is cancelled in the ledger, too.
+//! catalogue that did not hear of the first time. An auction that was never handed to the ledger is
+//! cancelled in the catalogue alone, by a conditional update.
 
 use axum::Json;
 use axum::extract::State;
-use gavel_core::auction::{Auction, CloseCause, Command, Outcome, Phase, Refusal};
+use gavel_core::auction::{CloseCause, Command, OpenCause, Outcome, Refusal};
 use gavel_core::ids::AuctionId;
 use gavel_core::wire::{AuctionView, Code, Status};
 
@@ -18,6 +17,7 @@ use super::problem::ApiError;
 use super::view::auction_view;
 use crate::catalog::{AuctionRecord, Catalog};
 use crate::ledger::{Ledger, LedgerError};
+use crate::lifecycle::{self, OpenError};
 
 /// The Cognito group that may drive everybody's auctions.
 const ADMINISTRATORS: &str = "admin";
@@ -31,29 +31,13 @@ pub(super) async fn open(
     caller: SignedIn,
     AuctionPath(id): AuctionPath,
 ) -> Reply {
-    let record = permitted(&catalog, &id, &caller).await?;
-    let state = match record.status {
-        Status::Scheduled => ledger.open(record.scheduled()).await?,
-        // Opened before. Whether the ledger still has it, is its to say: it must not begin anew.
-        Status::Live | Status::Paused => match ledger.drive(&id, Command::Open(OpenCause::Seller)).await {
-            Err(LedgerError::UnknownAuction) => return Err(LOST),
-            driven => driven?,
-        },
-        Status::Closed => {
-            // Where a cancellation crossed an opening, asking again ends what was opened, too.
-            let result = record.result.as_ref().map(|result| &result.outcome);
-            if result == Some(&Outcome::Cancelled)
-                && ledger.state(&id).await?.is_some_and(|state| state.ends_at().is_some())
-            {
-                ledger.drive(&id, Command::Cancel).await?;
-            }
-            return Err(Refusal::Closed.into());
-        }
-    };
-    if !follow(&catalog, &state).await? {
-        ledger.drive(&id, Command::Cancel).await?;
-        return Err(Refusal::Closed.into());
-    }
+    permitted(&catalog, &id, &caller).await?;
+    let opened = lifecycle::open(&catalog, &ledger, &id, OpenCause::Seller).await;
+    let (record, state) = opened.map_err(|error| match error {
+        OpenError::Ledger(error) => error.into(),
+        OpenError::Catalog(error) => error.into(),
+        OpenError::Lost => LOST,
+    })?;
     Ok(Json(auction_view(record, Some(&state), Some(&caller.user))))
 }
 
@@ -114,7 +98,7 @@ async fn drive(
     }
     let (record, state) = match ledger.drive(&id, command.clone()).await {
         Ok(state) => {
-            follow(&catalog, &state).await?;
+            lifecycle::follow(&catalog, &state).await?;
             (record, Some(state))
         }
         Err(LedgerError::UnknownAuction) => {
@@ -140,7 +124,7 @@ async fn drive_unopened(
                 record.result.as_ref().map(|result| &result.outcome),
                 Some(Outcome::Cancelled)
             );
-            // Opened in this very moment: asked again, the ledger decides.
+            // Being opened in this very moment: asked again, the ledger decides.
             if cancelled || was_cancelled { Ok(record) } else { Err(LOST) }
         }
         (Status::Scheduled, ..) => Err(Refusal::NotLive.into()),
@@ -148,17 +132,6 @@ async fn drive_unopened(
         | (Status::Closed, Command::Cancel, Some(Outcome::Cancelled)) => Ok(record),
         (Status::Closed, ..) => Err(Refusal::Closed.into()),
         (Status::Live | Status::Paused, ..) => Err(LOST),
-    }
-}
-
-/// Tells the catalogue. Gives whether it agrees; not if it holds an open auction as closed.
-async fn follow(catalog: &Catalog, state: &Auction) -> Result<bool, ApiError> {
-    match state.phase {
-        Phase::Closed { .. } => {
-            catalog.record_result(state).await?;
-            Ok(true)
-        }
-        _ => Ok(catalog.mark_phase(state).await?),
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) fn auction_view(
 
 #[cfg(test)]
 mod tests {
-    use gavel_core::auction::{Command, Event, apply, decide};
+    use gavel_core::auction::{Command, Event, OpenCause, apply, decide};
     use gavel_core::ids::AuctionId;
     use gavel_core::time::Timestamp;
     use gavel_core::wire::CreateAuction;

@@ -21,11 +21,12 @@ use sqlx::types::Json;
 use sqlx::{Executor as _, PgPool};
 
 pub use self::error::{CatalogError, Cause};
-pub use self::record::{AuctionRecord, AuctionResult, Created, Filter, NewAuction};
+pub use self::record::{AuctionRecord, AuctionResult, Created, DueToOpen, Filter, NewAuction};
 use self::row::{Row, instant, whole};
 use crate::cursor;
 use crate::limits::{
-    CATALOG_ACQUIRE_MAX, CATALOG_QUERY_MAX, CATALOG_STATEMENT_MAX, PAGE_TEXT_BYTES_MAX,
+    CATALOG_ACQUIRE_MAX, CATALOG_QUERY_MAX, CATALOG_STATEMENT_MAX, DUE_AUCTIONS_MAX,
+    PAGE_TEXT_BYTES_MAX,
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -146,18 +147,40 @@ impl Catalog {
         Ok(Page { items, next_cursor })
     }
 
-    /// Notes that an auction is live or paused, unless the catalogue knows better already. Gives
-    /// whether it is still open in the catalogue.
-    pub async fn mark_phase(&self, state: &Auction) -> Result<bool, CatalogError> {
+    /// Hands a scheduled auction to the ledger: from now on its terms are fixed and only the ledger
+    /// decides. Again, or when it is open already, it changes nothing.
+    pub async fn begin_opening(&self, id: &AuctionId) -> Result<(), CatalogError> {
+        let query = sqlx::query(include_str!("queries/begin_opening.sql")).bind(id.as_str());
+        in_time(query.execute(&self.pool)).await.map(drop)
+    }
+
+    /// Scheduled auctions that should be open at `now`: by their time, or because an opening was
+    /// begun. At most [`DUE_AUCTIONS_MAX`].
+    pub async fn due_to_open(&self, now: Timestamp) -> Result<Vec<DueToOpen>, CatalogError> {
+        let query = sqlx::query_as(include_str!("queries/due_to_open.sql"))
+            .bind(instant(now))
+            .bind(i64::try_from(DUE_AUCTIONS_MAX).unwrap_or(i64::MAX));
+        let due: Vec<(String, bool)> = in_time(query.fetch_all(&self.pool)).await?;
+        let read = |(id, begun): (String, bool)| {
+            let id =
+                AuctionId::parse(&id).map_err(|invalid| CatalogError::Broken(invalid.into()))?;
+            Ok(DueToOpen { id, begun })
+        };
+        due.into_iter().map(read).collect()
+    }
+
+    /// Notes that an auction is live or paused, unless the catalogue knows better already.
+    pub async fn mark_phase(&self, state: &Auction) -> Result<(), CatalogError> {
         let query = sqlx::query(include_str!("queries/mark_phase.sql"))
             .bind(state.id.as_str())
             .bind(Status::from(&state.phase).as_str())
             .bind(state.ends_at().map(instant))
             .bind(whole(state.position));
-        if changed(&in_time(query.execute(&self.pool)).await?) {
-            return Ok(true);
+        if !changed(&in_time(query.execute(&self.pool)).await?) {
+            // Known already, or not there at all, which must not pass for noted.
+            self.status(&state.id).await?;
         }
-        Ok(self.status(&state.id).await? != Status::Closed)
+        Ok(())
     }
 
     /// Records how an auction ended, exactly once: again, it changes nothing. Gives whether this call
@@ -188,7 +211,7 @@ impl Catalog {
         Ok(recorded)
     }
 
-    /// Cancels an auction that was never opened. Gives whether this call did it.
+    /// Cancels an auction that was never handed to the ledger. Gives whether this call did it.
     pub async fn cancel_scheduled(&self, id: &AuctionId) -> Result<bool, CatalogError> {
         let query = sqlx::query(include_str!("queries/cancel_scheduled.sql")).bind(id.as_str());
         Ok(changed(&in_time(query.execute(&self.pool)).await?))

@@ -30,6 +30,15 @@ pub struct Created {
     pub repeated: bool,
 }
 
+/// A scheduled auction that should be open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueToOpen {
+    /// Which.
+    pub id: AuctionId,
+    /// Whether an opening was begun, which may have been before its time.
+    pub begun: bool,
+}
+
 /// An auction in the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each field is that of the request, or says itself")]

@@ -17,7 +17,9 @@ mod wake;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gavel_core::auction::{Auction, CloseCause, Command, Event, EventKind, PlaceBid, Refusal};
+use gavel_core::auction::{
+    Auction, CloseCause, Command, Event, EventKind, OpenCause, PlaceBid, Refusal,
+};
 use gavel_core::ids::{AuctionId, BidId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::{BidReceipt, Level};
@@ -96,9 +98,9 @@ impl Ledger {
     }
 
     /// Opens a scheduled auction. Opening it again changes nothing.
-    pub async fn open(&self, scheduled: Auction) -> Result<Auction, LedgerError> {
+    pub async fn open(&self, scheduled: Auction, cause: OpenCause) -> Result<Auction, LedgerError> {
         let id = scheduled.id.clone();
-        self.done(&id, Command::Open, Some(scheduled)).await
+        self.done(&id, Command::Open(cause), Some(scheduled)).await
     }
 
     /// Hammer, pause, resume or cancel. Asking again changes nothing.

@@ -1,6 +1,8 @@
 //! What a batch comes to, and when its answers hold on an older state.
 
-use gavel_core::auction::{BidStatus, EventKind, Increments, PlaceBid, SoftClose, Terms};
+use gavel_core::auction::{
+    BidStatus, EventKind, Increments, OpenCause, PlaceBid, SoftClose, Terms,
+};
 use gavel_core::ids::{AuctionId, IdempotencyKey, UserId};
 use gavel_core::money::{Amount, Currency};
 
@@ -17,6 +19,7 @@ pub(in crate::ledger) fn scheduled(grace_ms: u64) -> Auction {
         buy_now_price: None,
         bid_ceiling: None,
         increments: Increments::default(),
+        opens_at: None,
         duration_ms: 60_000,
         soft_close: SoftClose::default(),
         grace_ms,

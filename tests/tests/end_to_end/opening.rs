@@ -1,0 +1,97 @@
+//! The opening of an auction: by itself at its time, by its seller before, and after a break-down.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use gavel_core::time::Timestamp;
+use gavel_local::WorkerOptions;
+use gavel_tests::client::millis;
+use gavel_tests::wait::eventually;
+use gavel_tests::world::World;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+
+/// How soon after its time an auction must be open here, where everything shares two busy cores.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_scheduled_auction_opens_by_itself_at_its_time() -> Result<()> {
+    let mut world = World::start().await?;
+    world.stack.add_worker(&WorkerOptions::named("second")).await?;
+    let opens_at = now().plus_ms(2_500);
+    let auction = world.auction(json!({"opens_at": opens_at.to_string()})).await?;
+    let state = world.state(&auction).await?;
+    assert_eq!(state["status"], "scheduled", "{state}");
+    let early = world.bid(&auction, &world.bidders[0], 100).await?;
+    assert_eq!((early.status, early.code()), (409, "auction-not-live"), "{early:?}");
+
+    let within = Duration::from_millis(2_500) + OPEN_WITHIN;
+    let state = world.until(&auction, within, |state| state["status"] == "live").await?;
+    let opened = millis(&state["ends_at"]) - 60_000;
+    let due = u64::try_from(opens_at.as_ms())?;
+    assert!(opened >= due, "opened {} ms early", due - opened);
+    assert_eq!(world.bid(&auction, &world.bidders[0], 100).await?.status, 201);
+    // Two timers saw it: were it opened twice, the end would have moved or the bid be gone.
+    let after = eventually(
+        "listing",
+        OPEN_WITHIN,
+        || async { Ok(world.edge.get(&format!("/v1/auctions/{auction}"), "").await?.body) },
+        |shown: &Value| shown["status"] == "live",
+    )
+    .await?;
+    assert_eq!(millis(&after["ends_at"]), opened + 60_000, "{after}");
+    assert_eq!(world.state(&auction).await?["seq"], 1);
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn a_seller_may_open_or_cancel_before_the_time() -> Result<()> {
+    let world = World::start().await?;
+    let opens_at = now().plus_ms(2_000).to_string();
+    let opened = world.live_auction(json!({"opens_at": opens_at})).await?;
+    let end = world.state(&opened).await?["ends_at"].clone();
+    let cancelled = world.auction(json!({"opens_at": opens_at})).await?;
+    let cancel = format!("/v1/auctions/{cancelled}/cancel");
+    let reply = world.edge.act(&cancel, &world.seller.token).await?;
+    assert_eq!((reply.status, &reply.body["outcome"]), (200, &json!("cancelled")), "{reply:?}");
+    // A third one shows when the time has come and the timer has looked.
+    let third = world.auction(json!({"opens_at": opens_at})).await?;
+    let within = Duration::from_secs(2) + OPEN_WITHIN;
+    world.until(&third, within, |state| state["status"] == "live").await?;
+    assert_eq!(world.state(&opened).await?["ends_at"], end, "it was open already");
+    assert_eq!(world.state(&cancelled).await?["status"], "closed", "and stays so");
+    let again = world.edge.act(&cancel, &world.seller.token).await?;
+    assert_eq!((again.status, &again.body["outcome"]), (200, &json!("cancelled")), "{again:?}");
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn an_opening_that_broke_off_is_finished_and_one_without_postgres_is_late() -> Result<()> {
+    let mut world = World::start().await?;
+    // A worker that died right after it had told the catalogue, and before the ledger heard of it.
+    let broken_off = world.auction(json!({})).await?;
+    let mut connection = PgConnection::connect(&world.stack.settings.database_url).await?;
+    let told = sqlx::query("update auctions set opening = true where id = $1").bind(&broken_off);
+    assert_eq!(told.execute(&mut connection).await?.rows_affected(), 1);
+    connection.close().await?;
+    world.until(&broken_off, OPEN_WITHIN, |state| state["status"] == "live").await?;
+    assert_eq!(world.bid(&broken_off, &world.bidders[0], 100).await?.status, 201);
+
+    let opens_at = now().plus_ms(1_000);
+    let late = world.auction(json!({"opens_at": opens_at.to_string()})).await?;
+    world.stack.postgres.kill().await?;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(world.bid(&broken_off, &world.bidders[1], 110).await?.status, 201);
+    world.stack.postgres.start().await?;
+    let within = Duration::from_secs(10) + OPEN_WITHIN;
+    let state = world.until(&late, within, |state| state["status"] == "live").await?;
+    let end = millis(&state["ends_at"]);
+    assert!(end > u64::try_from(opens_at.as_ms())? + 60_000, "the whole duration: {state}");
+    world.stack.stop().await
+}
+
+/// This machine's clock, which Redis shares here.
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("it is later than 1970");
+    Timestamp::from_ms(since.as_millis().try_into().expect("and before the year 9999"))
+}
