@@ -224,6 +224,11 @@ mod tests {
     }
 
     #[test]
+    fn hex_has_two_digits_a_byte() {
+        assert_eq!(hex(&[0x00, 0x0f, 0xa7, 0xff]), "000fa7ff");
+    }
+
+    #[test]
     fn an_idempotency_key_may_be_quoted() {
         assert_eq!(
             IdempotencyKey::from_header("\"k-1\""),

@@ -90,6 +90,7 @@ mod tests {
     fn amounts_stop_at_what_json_keeps_exact() {
         assert_eq!(Amount::new(AMOUNT_MAX).map(Amount::minor), Some(AMOUNT_MAX));
         assert_eq!(Amount::new(AMOUNT_MAX + 1), None);
+        assert_eq!(Amount::new(1_100).map(|amount| amount.to_string()), Some("1100".to_owned()));
     }
 
     #[test]

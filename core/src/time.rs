@@ -25,12 +25,10 @@ impl Timestamp {
     /// The instant `ms` milliseconds after the Unix epoch, clamped to what RFC 3339 can write.
     #[must_use]
     pub const fn from_ms(ms: i64) -> Self {
-        Self(if ms < 0 {
-            0
-        } else if ms > LAST_MS {
-            LAST_MS
-        } else {
-            ms
+        Self(match ms {
+            ..0 => 0,
+            0..=LAST_MS => ms,
+            _ => LAST_MS,
         })
     }
 
@@ -43,17 +41,18 @@ impl Timestamp {
     /// This instant moved later by `ms` milliseconds, stopping at the end of the year 9999.
     #[must_use]
     pub const fn plus_ms(self, ms: u64) -> Self {
-        if ms > LAST_MS as u64 {
-            return Self(LAST_MS);
+        match self.0.checked_add_unsigned(ms) {
+            Some(at) => Self::from_ms(at),
+            None => Self(LAST_MS),
         }
-        #[allow(clippy::cast_possible_wrap, reason = "bounded by LAST_MS on the line above")]
-        Self::from_ms(self.0.saturating_add(ms as i64))
     }
 
     /// Milliseconds from `self` until `later`; 0 when `later` is not later.
     #[must_use]
     pub const fn ms_until(self, later: Self) -> u64 {
-        if later.0 > self.0 { later.0.abs_diff(self.0) } else { 0 }
+        // Both are within 0..=LAST_MS, so their difference fits.
+        let ms = later.0 - self.0;
+        if ms.is_negative() { 0 } else { ms.unsigned_abs() }
     }
 
     /// Reads RFC 3339 with any offset. `None` when the text is something else.
@@ -103,6 +102,11 @@ mod tests {
     #[test]
     fn arithmetic_never_wraps() {
         let at = Timestamp::from_ms(5);
+        assert_eq!((at.as_ms(), at.plus_ms(7).as_ms()), (5, 12));
+        for (ms, kept) in [(-1, 0), (0, 0), (LAST_MS, LAST_MS), (LAST_MS + 1, LAST_MS)] {
+            assert_eq!(Timestamp::from_ms(ms).as_ms(), kept);
+        }
+        assert_eq!(at.plus_ms(LAST_MS.unsigned_abs()).as_ms(), LAST_MS);
         assert_eq!(at.plus_ms(u64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
         assert_eq!(at.ms_until(Timestamp::from_ms(4)), 0);
         assert_eq!(at.ms_until(Timestamp::from_ms(9)), 4);

@@ -1,7 +1,8 @@
 //! Requests: what is read, what is refused, and which field is named.
 
-use super::*;
-use crate::limits::AMOUNT_MAX;
+use crate::limits::{AMOUNT_MAX, IMAGE_URLS_MAX, TITLE_CHARS_MAX, URL_CHARS_MAX};
+use crate::time::Timestamp;
+use crate::wire::*;
 
 fn bid_faults(body: &str) -> Vec<String> {
     match BidRequest::parse(body.as_bytes()) {
@@ -143,24 +144,54 @@ fn a_member_twice_is_refused_at_every_depth() {
 }
 
 #[test]
-fn a_problem_has_a_stable_code_and_type() {
-    let refusal =
-        crate::auction::Refusal::BidTooLow { minimum: crate::money::Amount::new(1_100).unwrap() };
-    let problem = serde_json::to_value(Problem::from(&refusal)).unwrap();
-    assert_eq!(problem["type"], "urn:gavel:problem:bid-too-low");
-    assert_eq!(problem["code"], "bid-too-low");
-    assert_eq!(problem["status"], 409);
-    assert_eq!(problem["minimum"], 1_100);
+fn what_is_given_is_read() {
+    let body = r#"{"title": "A watch", "starting_price": 1000, "duration_s": 60, "private": true,
+        "opens_at": "2026-11-23T05:17:00.007Z", "image_urls": ["https://a.b/c?d=e"],
+        "soft_close": {"window_s": 0, "extension_s": 3600, "max_extensions": 1000}}"#;
+    let auction = CreateAuction::parse(body.as_bytes()).unwrap();
+    assert!(auction.private);
+    assert_eq!(auction.terms.opens_at, Timestamp::parse("2026-11-23T05:17:00.007Z"));
+    assert_eq!(auction.image_urls, ["https://a.b/c?d=e"]);
+    assert_eq!(auction.terms.soft_close.extension_ms, 3_600_000);
 }
 
 #[test]
-fn a_receipt_has_the_documented_shape() {
-    let receipt: BidReceipt = serde_json::from_value(serde_json::json!({
-        "bid_id": format!("use1_01928e2c-7f3e-7abc-8def-0123456789ab_{}", "0".repeat(32)),
-        "auction_id": "use1_01928e2c-7f3e-7abc-8def-0123456789ab",
-        "seq": 1, "status": "leading", "amount": 5, "price": 5, "minimum_next": 6,
-        "ends_at": "2026-11-23T05:17:00.000Z", "extended": false, "acknowledged": "queue"
-    }))
-    .unwrap();
-    assert_eq!(receipt.acknowledged, Level::Queue);
+fn limits_themselves_are_allowed() {
+    let urls = |count| serde_json::json!({"image_urls": vec!["https://x"; count]}).to_string();
+    let bands = |count: u64| {
+        let bands: Vec<_> =
+            (0..count).map(|from| serde_json::json!({"from": from, "step": 1})).collect();
+        serde_json::json!({ "increments": bands }).to_string()
+    };
+    let url = |chars: usize| {
+        serde_json::json!({"image_urls": [format!("https://{}", "x".repeat(chars - 8))]})
+            .to_string()
+    };
+    let title = |chars| serde_json::json!({"title": "ß".repeat(chars)}).to_string();
+    for (change, fields) in [
+        (r#"{"reserve_price": 1000}"#.to_owned(), vec![]),
+        (r#"{"bid_ceiling": 1000, "buy_now_price": 1000, "reserve_price": 1000}"#.into(), vec![]),
+        (r#"{"duration_s": 5}"#.into(), vec![]),
+        (r#"{"grace_ms": 5000}"#.into(), vec![]),
+        (urls(IMAGE_URLS_MAX), vec![]),
+        (urls(IMAGE_URLS_MAX + 1), vec!["image_urls"]),
+        (bands(32), vec![]),
+        (bands(33), vec!["increments"]),
+        (url(URL_CHARS_MAX), vec![]),
+        (url(URL_CHARS_MAX + 1), vec!["image_urls[0]"]),
+        (title(TITLE_CHARS_MAX), vec![]),
+        (title(TITLE_CHARS_MAX + 1), vec!["title"]),
+    ] {
+        assert_eq!(auction_faults(&change), fields, "{change}");
+    }
+    assert_eq!(BidRequest::parse(br#"{"amount": 5, "max": 5}"#).unwrap().max.minor(), 5);
+}
+
+#[test]
+fn an_image_url_is_https_without_what_could_break_out_of_a_page() {
+    for wrong in ["https://", "https:/x", "https://a b", "https://a\"b", "https://<x>", "https://ä"]
+    {
+        let change = serde_json::json!({ "image_urls": [wrong] }).to_string();
+        assert_eq!(auction_faults(&change), ["image_urls[0]"], "{wrong}");
+    }
 }
