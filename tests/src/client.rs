@@ -81,6 +81,14 @@ impl Client {
         send(signed_in(self.request(Method::POST, path), token)).await
     }
 
+    /// PATCH of a JSON body.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn patch(&self, path: &str, token: &str, body: &Value) -> Result<Reply> {
+        send(signed_in(self.request(Method::PATCH, path), token).json(body)).await
+    }
+
     /// POST of a JSON body; `key` is the idempotency key unless it is empty.
     ///
     /// # Errors

@@ -158,6 +158,8 @@ pub(crate) const EMPTY_BODY_BYTES_MAX: usize = 64;
 pub(crate) const ASSERTION_BYTES_MAX: usize = 32_768;
 /// Clock difference allowed between the edge and a worker, in seconds. Both keep time by NTP.
 pub(crate) const ASSERTION_SKEW_S: u64 = 5;
+/// Times a change of an auction is laid over what others made of it meanwhile, before answering "busy".
+pub(crate) const EDIT_ATTEMPTS_MAX: u32 = 5;
 /// What `Retry-After` says, in seconds.
 pub(crate) const RETRY_AFTER_S: u32 = 1;
 /// Longest wait for a dependency when asked for readiness; the edge waits 2 s for the answer.

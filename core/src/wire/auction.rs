@@ -1,8 +1,9 @@
 //! Creating an auction: the request, and the auction as shown.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::body::InvalidBody;
+use super::body::{InvalidBody, read_object};
 use super::fields::Fields;
 use crate::auction::{Band, Increments, SoftClose, Terms};
 use crate::ids::{AuctionId, UserId};
@@ -36,7 +37,12 @@ pub struct CreateAuction {
 impl CreateAuction {
     /// Reads and validates a body.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
-        let mut fields = Fields::read(body)?;
+        Self::from_members(read_object(body)?)
+    }
+
+    /// Validates the members of a body.
+    pub(super) fn from_members(members: Map<String, Value>) -> Result<Self, InvalidBody> {
+        let mut fields = Fields::of(members);
         let label = |fields: &mut Fields, name: &str| fields.text(name, LABEL_CHARS_MAX);
         let title = fields.required("title", |fields, name| fields.text(name, TITLE_CHARS_MAX));
         let description = fields.text("description", DESCRIPTION_CHARS_MAX);

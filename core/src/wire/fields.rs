@@ -35,7 +35,12 @@ pub struct Fields {
 impl Fields {
     /// Reads the body as one JSON object.
     pub fn read(body: &[u8]) -> Result<Self, InvalidBody> {
-        Ok(Self { members: read_object(body)?, prefix: String::new(), errors: Vec::new() })
+        Ok(Self::of(read_object(body)?))
+    }
+
+    /// Takes the members of an object.
+    pub(super) const fn of(members: Map<String, Value>) -> Self {
+        Self { members, prefix: String::new(), errors: Vec::new() }
     }
 
     /// Ends the reading: refuses fields nobody took, then gives `value` if nothing was wrong.

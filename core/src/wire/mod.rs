@@ -6,6 +6,7 @@ mod assertion;
 mod auction;
 mod bid;
 mod body;
+mod edit;
 mod fields;
 mod problem;
 mod views;
@@ -14,6 +15,7 @@ pub use assertion::{ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assert
 pub use auction::{AuctionView, CreateAuction, Status};
 pub use bid::{BidReceipt, BidRequest, Level};
 pub use body::{InvalidBody, read_object};
+pub use edit::EditAuction;
 pub use fields::{FieldError, Fields};
 pub use problem::{Code, PROBLEM_CONTENT_TYPE, Problem};
 pub use views::{BidItem, OwnBidItem, Page, StateView, TopBidView};

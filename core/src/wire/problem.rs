@@ -25,6 +25,8 @@ pub enum Code {
     MethodNotAllowed,
     /// Scheduled or paused.
     AuctionNotLive,
+    /// Open, or over: its terms are fixed.
+    AuctionNotScheduled,
     /// Over.
     AuctionClosed,
     /// Below the least next bid, which `minimum` gives.
@@ -60,6 +62,7 @@ impl Code {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::AuctionNotLive
+            | Self::AuctionNotScheduled
             | Self::AuctionClosed
             | Self::BidTooLow
             | Self::IdempotencyConflict => 409,
@@ -81,6 +84,7 @@ impl Code {
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::AuctionNotLive => "The auction is not live",
+            Self::AuctionNotScheduled => "The auction is not scheduled any more",
             Self::AuctionClosed => "The auction is closed",
             Self::BidTooLow => "The bid is too low",
             Self::IdempotencyConflict => "The idempotency key was used for another request",

@@ -21,6 +21,8 @@ pub enum Route {
     ListAuctions,
     /// `GET /v1/auctions/{id}`
     Auction(AuctionId),
+    /// `PATCH /v1/auctions/{id}`
+    EditAuction(AuctionId),
     /// `GET /v1/auctions/{id}/state`
     State(AuctionId),
     /// `POST /v1/auctions/{id}/{open,close,cancel,pause,resume}`
@@ -46,7 +48,14 @@ impl Route {
             ["", "v1", "auctions"] => {
                 get_or_post(method, || Self::ListAuctions, || Self::CreateAuction)
             }
-            ["", "v1", "auctions", id] => get(method, Self::Auction(auction(id)?)),
+            ["", "v1", "auctions", id] => {
+                let id = auction(id)?;
+                match *method {
+                    Method::GET => Ok(Self::Auction(id)),
+                    Method::PATCH => Ok(Self::EditAuction(id)),
+                    _ => Err(Refusal::MethodNotAllowed { allow: "GET, PATCH" }),
+                }
+            }
             ["", "v1", "auctions", id, "state"] => get(method, Self::State(auction(id)?)),
             ["", "v1", "auctions", id, "bids"] => {
                 let id = auction(id)?;
@@ -74,6 +83,7 @@ impl Route {
             | Self::State(_)
             | Self::Bids(_) => false,
             Self::CreateAuction
+            | Self::EditAuction(_)
             | Self::Drive(_)
             | Self::PlaceBid(_)
             | Self::Bid(_)
@@ -84,7 +94,10 @@ impl Route {
     /// Whether it counts against the user's rate: whatever can change something.
     #[must_use]
     pub const fn changes(&self) -> bool {
-        matches!(self, Self::CreateAuction | Self::Drive(_) | Self::PlaceBid(_))
+        matches!(
+            self,
+            Self::CreateAuction | Self::EditAuction(_) | Self::Drive(_) | Self::PlaceBid(_)
+        )
     }
 
     /// Whether repeats are recognised by an idempotency key.
@@ -98,6 +111,7 @@ impl Route {
     pub fn region(&self) -> Option<String> {
         match self {
             Self::Auction(id)
+            | Self::EditAuction(id)
             | Self::State(id)
             | Self::Drive(id)
             | Self::PlaceBid(id)
@@ -153,6 +167,7 @@ mod tests {
             ("GET", "/v1/auctions".to_owned(), Route::ListAuctions),
             ("POST", "/v1/auctions".to_owned(), Route::CreateAuction),
             ("GET", "/v1/auctions/{id}".to_owned(), Route::Auction(id())),
+            ("PATCH", "/v1/auctions/{id}".to_owned(), Route::EditAuction(id())),
             ("GET", "/v1/auctions/{id}/state".to_owned(), Route::State(id())),
             ("GET", "/v1/auctions/{id}/bids".to_owned(), Route::Bids(id())),
             ("POST", "/v1/auctions/{id}/bids".to_owned(), Route::PlaceBid(id())),
@@ -202,7 +217,7 @@ mod tests {
         for (method, path, allow) in [
             ("POST", "/healthz", "GET"),
             ("DELETE", "/v1/auctions", "GET, POST"),
-            ("PATCH", "/v1/auctions/{id}", "GET"),
+            ("PUT", "/v1/auctions/{id}", "GET, PATCH"),
             ("GET", "/v1/auctions/{id}/open", "POST"),
             ("PUT", "/v1/auctions/{id}/bids", "GET, POST"),
             ("POST", "/v1/me/bids", "GET"),

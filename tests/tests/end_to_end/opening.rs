@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use futures::future::try_join_all;
 use gavel_core::time::Timestamp;
 use gavel_local::WorkerOptions;
 use gavel_tests::client::millis;
@@ -87,6 +88,69 @@ async fn an_opening_that_broke_off_is_finished_and_one_without_postgres_is_late(
     let state = world.until(&late, within, |state| state["status"] == "live").await?;
     let end = millis(&state["ends_at"]);
     assert!(end > u64::try_from(opens_at.as_ms())? + 60_000, "the whole duration: {state}");
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn an_auction_can_be_changed_until_it_opens() -> Result<()> {
+    let world = World::start().await?;
+    let auction = world.auction(json!({"reserve_price": 500, "category": "watches"})).await?;
+    let path = format!("/v1/auctions/{auction}");
+    let edit = async |token: &str, body: Value| world.edge.patch(&path, token, &body).await;
+    let changes = json!({"title": "A clock", "starting_price": 200, "category": null});
+    let changed = edit(&world.seller.token, changes.clone()).await?;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    let expected = json!(["A clock", 200, 500, null, "scheduled"]);
+    let shown = |body: &Value| {
+        let names = ["title", "starting_price", "reserve_price", "category", "status"];
+        Value::from_iter(names.map(|name| body[name].clone()))
+    };
+    assert_eq!(shown(&changed.body), expected);
+    let read = world.edge.get(&path, &world.seller.token).await?;
+    assert_eq!(shown(&read.body), expected);
+
+    let stranger = edit(&world.bidders[0].token, changes.clone()).await?;
+    assert_eq!((stranger.status, stranger.code()), (403, "forbidden"), "{stranger:?}");
+    assert_eq!(edit("", changes.clone()).await?.status, 401);
+    let above_reserve = edit(&world.seller.token, json!({"starting_price": 600})).await?;
+    assert_eq!((above_reserve.status, above_reserve.fields()), (422, vec!["reserve_price"]));
+    let unknown = edit(&world.seller.token, json!({"status": "closed"})).await?;
+    assert_eq!((unknown.status, unknown.fields()), (422, vec!["status"]));
+    let admin = world.stack.sign_in("admin").await?.access;
+    assert_eq!(edit(&admin, json!({"title": "A fine clock"})).await?.status, 200);
+
+    let opened = world.edge.act(&format!("{path}/open"), &world.seller.token).await?;
+    assert_eq!(opened.body["title"], "A fine clock", "{opened:?}");
+    let late = edit(&world.seller.token, json!({"starting_price": 1})).await?;
+    assert_eq!((late.status, late.code()), (409, "auction-not-scheduled"), "{late:?}");
+    let low = world.bid(&auction, &world.bidders[0], 199).await?;
+    assert_eq!((low.code(), &low.body["minimum"]), ("bid-too-low", &json!(200)), "{low:?}");
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn changes_at_once_are_all_kept() -> Result<()> {
+    let world = World::start().await?;
+    let auction = world.auction(json!({})).await?;
+    let path = format!("/v1/auctions/{auction}");
+    let fields = [
+        ("description", json!("old")),
+        ("category", json!("watches")),
+        ("condition", json!("worn")),
+        ("reserve_price", json!(900)),
+    ];
+    let edits = fields.iter().map(|(name, value)| {
+        let body = json!({ *name: value });
+        let (edge, token, path) = (&world.edge, &world.seller.token, &path);
+        async move { edge.patch(path, token, &body).await }
+    });
+    for edited in try_join_all(edits).await? {
+        assert_eq!(edited.status, 200, "{edited:?}");
+    }
+    let read = world.edge.get(&path, &world.seller.token).await?.body;
+    for (name, value) in &fields {
+        assert_eq!(&read[*name], value, "{read}");
+    }
     world.stack.stop().await
 }
 

@@ -8,6 +8,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
+use futures::future::join_all;
+use gavel_core::auction::Auction;
 use gavel_core::ids::AuctionId;
 use gavel_core::wire::{AuctionView, Code, CreateAuction, Page, StateView, Status};
 use uuid::Uuid;
@@ -51,17 +53,35 @@ pub(super) async fn create(
     Ok((status, [(LOCATION, location)], Json(view)).into_response())
 }
 
-/// `GET /v1/auctions`. The status and the end of live auctions are the catalogue's, which follows
-/// the ledger but does not hear of extensions.
+/// `GET /v1/auctions`: newest first. While the ledger does not answer, open auctions show the end
+/// that the catalogue was last told, which does not hear of extensions.
 pub(super) async fn list(
     State(catalog): State<Catalog>,
+    State(ledger): State<Ledger>,
     caller: Caller,
     ListQuery { filter, page }: ListQuery,
 ) -> Result<Json<Page<AuctionView>>, ApiError> {
     let page = catalog.list(&filter, page.cursor.as_deref(), page.limit).await?;
-    let view = |record| auction_view(record, None, caller.user());
-    let items = page.items.into_iter().map(view).collect();
+    let views = page.items.into_iter().map(async |record| {
+        let live = match record.status {
+            Status::Live | Status::Paused => live(&ledger, &record.id).await,
+            Status::Scheduled | Status::Closed => None,
+        };
+        auction_view(record, live.as_ref(), caller.user())
+    });
+    let items = join_all(views).await;
     Ok(Json(Page { items, next_cursor: page.next_cursor }))
+}
+
+/// The ledger's state of an auction in a list, unless it cannot be had.
+async fn live(ledger: &Ledger, id: &AuctionId) -> Option<Auction> {
+    match ledger.state(id).await {
+        Ok(state) => state,
+        Err(error) => {
+            tracing::warn!(auction = %id, ?error, "listed without its live state");
+            None
+        }
+    }
 }
 
 /// `GET /v1/auctions/{id}`.

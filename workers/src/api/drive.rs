@@ -135,7 +135,8 @@ async fn drive_unopened(
     }
 }
 
-async fn permitted(
+/// The auction, if the caller may change it.
+pub(super) async fn permitted(
     catalog: &Catalog,
     id: &AuctionId,
     caller: &SignedIn,

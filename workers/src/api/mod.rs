@@ -7,6 +7,7 @@ mod auctions;
 mod bids;
 mod deps;
 mod drive;
+mod edit;
 mod health;
 mod identity;
 mod layers;
@@ -37,7 +38,7 @@ pub fn router(deps: Deps) -> Router {
     let capacity = Arc::new(Semaphore::new(REQUESTS_AT_ONCE_MAX));
     let v1 = Router::new()
         .route("/v1/auctions", get(auctions::list).post(auctions::create))
-        .route("/v1/auctions/{id}", get(auctions::show))
+        .route("/v1/auctions/{id}", get(auctions::show).patch(edit::edit))
         .route("/v1/auctions/{id}/state", get(auctions::state))
         .route("/v1/auctions/{id}/open", post(drive::open))
         .route("/v1/auctions/{id}/close", post(drive::close))

@@ -86,6 +86,8 @@ mod tests {
             private: false,
             terms: request.terms,
             status: Status::Scheduled,
+            opening: false,
+            revision: 0,
             created_at: Timestamp::from_ms(1),
             ends_at: None,
             result: None,

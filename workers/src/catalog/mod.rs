@@ -13,12 +13,12 @@ use std::future::Future;
 use gavel_core::auction::{Auction, Outcome, Phase};
 use gavel_core::ids::{AuctionId, IdempotencyKey, UserId};
 use gavel_core::time::Timestamp;
-use gavel_core::wire::{Page, Status};
+use gavel_core::wire::{CreateAuction, Page, Status};
 use serde::{Deserialize, Serialize};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgQueryResult};
 use sqlx::types::Json;
-use sqlx::{Executor as _, PgPool};
+use sqlx::{Executor as _, PgPool, Postgres};
 
 pub use self::error::{CatalogError, Cause};
 pub use self::record::{AuctionRecord, AuctionResult, Created, DueToOpen, Filter, NewAuction};
@@ -39,6 +39,8 @@ const LIST: &str = "auctions";
 pub struct Catalog {
     pool: PgPool,
 }
+
+type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,36 +82,30 @@ impl Catalog {
     /// Creates an auction, or finds the one that the same request created before. The same key with
     /// another request is [`CatalogError::Conflict`].
     pub async fn create(&self, new: NewAuction<'_>) -> Result<Created, CatalogError> {
-        let (request, terms) = (new.request, &new.request.terms);
-        let insert = sqlx::query(include_str!("queries/create.sql"))
+        let insert = described(sqlx::query(include_str!("queries/create.sql")), new.request)
             .bind(new.id.as_str())
             .bind(new.seller.as_str())
             .bind(new.idempotency_key.as_str())
-            .bind(new.request_sha256)
-            .bind(&request.title)
-            .bind(&request.description)
-            .bind(&request.category)
-            .bind(&request.condition)
-            .bind(&request.image_urls)
-            .bind(request.private)
-            .bind(terms.opens_at.map(instant))
-            .bind(terms.currency.as_str())
-            .bind(whole(terms.starting_price.minor()))
-            .bind(terms.reserve_price.map(|price| whole(price.minor())))
-            .bind(terms.buy_now_price.map(|price| whole(price.minor())))
-            .bind(terms.bid_ceiling.map(|price| whole(price.minor())))
-            .bind(Json(&terms.increments))
-            .bind(whole(terms.duration_ms))
-            .bind(whole(terms.soft_close.window_ms))
-            .bind(whole(terms.soft_close.extension_ms))
-            .bind(i32::try_from(terms.soft_close.max_extensions).unwrap_or(i32::MAX))
-            .bind(whole(terms.grace_ms));
+            .bind(new.request_sha256);
         let repeated = !changed(&in_time(insert.execute(&self.pool)).await?);
         let row = self.row_by_key(new.seller, new.idempotency_key).await?;
         if row.request_sha256 != new.request_sha256 {
             return Err(CatalogError::Conflict);
         }
         Ok(Created { record: row.record()?, repeated })
+    }
+
+    /// Changes a scheduled auction that is still as in `read`. Gives whether it was; otherwise nothing
+    /// changed.
+    pub async fn edit(
+        &self,
+        read: &AuctionRecord,
+        edited: &CreateAuction,
+    ) -> Result<bool, CatalogError> {
+        let update = described(sqlx::query(include_str!("queries/edit.sql")), edited)
+            .bind(read.id.as_str())
+            .bind(whole(read.revision));
+        Ok(changed(&in_time(update.execute(&self.pool)).await?))
     }
 
     /// One auction, or [`CatalogError::NotFound`].
@@ -234,6 +230,30 @@ impl Catalog {
         let status: Option<String> = in_time(query.fetch_optional(&self.pool)).await?;
         row::status(&status.ok_or(CatalogError::NotFound)?).map_err(CatalogError::Broken)
     }
+}
+
+/// Binds all that a seller says of an auction, in the order of `queries/create.sql`.
+fn described<'q>(query: Query<'q>, request: &'q CreateAuction) -> Query<'q> {
+    let terms = &request.terms;
+    query
+        .bind(&request.title)
+        .bind(&request.description)
+        .bind(&request.category)
+        .bind(&request.condition)
+        .bind(&request.image_urls)
+        .bind(request.private)
+        .bind(terms.opens_at.map(instant))
+        .bind(terms.currency.as_str())
+        .bind(whole(terms.starting_price.minor()))
+        .bind(terms.reserve_price.map(|price| whole(price.minor())))
+        .bind(terms.buy_now_price.map(|price| whole(price.minor())))
+        .bind(terms.bid_ceiling.map(|price| whole(price.minor())))
+        .bind(Json(&terms.increments))
+        .bind(whole(terms.duration_ms))
+        .bind(whole(terms.soft_close.window_ms))
+        .bind(whole(terms.soft_close.extension_ms))
+        .bind(i32::try_from(terms.soft_close.max_extensions).unwrap_or(i32::MAX))
+        .bind(whole(terms.grace_ms))
 }
 
 /// Waits for a query, but not for ever: a connection can die without a word.

@@ -54,6 +54,10 @@ pub struct AuctionRecord {
     pub terms: Terms,
     /// As of the last change the catalogue was told.
     pub status: Status,
+    /// Whether it was handed to the ledger: its terms are fixed then.
+    pub opening: bool,
+    /// How often its seller changed it.
+    pub revision: u64,
     pub created_at: Timestamp,
     /// As of the last change the catalogue was told: bids that extend a live auction do not count.
     pub ends_at: Option<Timestamp>,
@@ -79,6 +83,20 @@ impl AuctionRecord {
         let labels = [&self.description, &self.category, &self.condition];
         let labels = labels.into_iter().flatten();
         std::iter::once(&self.title).chain(labels).chain(&self.image_urls).map(String::len).sum()
+    }
+
+    /// The request that would create it.
+    #[must_use]
+    pub fn request(&self) -> CreateAuction {
+        CreateAuction {
+            title: self.title.clone(),
+            description: self.description.clone(),
+            category: self.category.clone(),
+            condition: self.condition.clone(),
+            image_urls: self.image_urls.clone(),
+            terms: self.terms.clone(),
+            private: self.private,
+        }
     }
 
     /// The auction as it was scheduled, for the ledger to open.

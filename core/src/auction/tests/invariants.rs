@@ -107,7 +107,10 @@ struct Accepted {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    // A failure is made smaller for ten seconds at most.
+    #![proptest_config(ProptestConfig {
+        cases: 2_000, max_shrink_time: 10_000, ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_history_keeps_the_promises(terms in any_terms(), steps in steps()) {

@@ -6,7 +6,7 @@ use std::error::Error;
 
 use bytes::Bytes;
 use gavel_core::limits::{AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX};
-use gavel_core::wire::{BidRequest, CreateAuction, Fields};
+use gavel_core::wire::{BidRequest, CreateAuction, EditAuction, Fields};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::Body;
@@ -30,7 +30,7 @@ where
 {
     let bytes_max = match route {
         Route::PlaceBid(_) => BID_BODY_BYTES_MAX,
-        Route::CreateAuction => AUCTION_BODY_BYTES_MAX,
+        Route::CreateAuction | Route::EditAuction(_) => AUCTION_BODY_BYTES_MAX,
         Route::Drive(_) => EMPTY_BODY_BYTES_MAX,
         _ => return Ok(Bytes::new()),
     };
@@ -52,6 +52,7 @@ where
     match route {
         Route::PlaceBid(_) => BidRequest::parse(&bytes).map(drop)?,
         Route::CreateAuction => CreateAuction::parse(&bytes).map(drop)?,
+        Route::EditAuction(_) => EditAuction::parse(&bytes).map(drop)?,
         _ if bytes.is_empty() => {}
         _ => {
             Fields::read(&bytes).and_then(|fields| fields.finish(Some(())))?;

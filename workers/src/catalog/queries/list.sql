@@ -4,7 +4,7 @@ select
     title, description, category, condition, image_urls, private, opens_at,
     currency, starting_price, reserve_price, buy_now_price, bid_ceiling, increments, duration_ms,
     soft_close_window_ms, soft_close_extension_ms, soft_close_extensions_max, grace_ms,
-    status, created_at, ends_at,
+    status, opening, revision, created_at, ends_at,
     closed_at, outcome, price, bid_count, winner_id, hammer_price, winning_bid_id
 from auctions
 where ($1::text is null or status = $1)

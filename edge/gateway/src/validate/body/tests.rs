@@ -155,3 +155,22 @@ async fn driving_an_auction_needs_no_body_and_reading_takes_none() {
     let result = read(&fake, &Route::OwnBids, &HeaderMap::new(), Endless(&taken)).await;
     assert_eq!((result, taken.get()), (Ok(Bytes::new()), 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_an_auction_is_checked_field_by_field() {
+    let fake = Fake::new();
+    let edit = Route::EditAuction(auction());
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    for (body, good) in [
+        (r#"{"title": "A clock", "reserve_price": null}"#, true),
+        ("{}", true),
+        (r#"{"status": "live"}"#, false),
+        (r#"{"starting_price": 0}"#, false),
+        ("[]", false),
+        ("", false),
+    ] {
+        let result = read(&fake, &edit, &headers, Full::new(Bytes::from(body))).await;
+        assert_eq!(result.is_ok(), good, "{body}: {result:?}");
+    }
+}
