@@ -56,23 +56,16 @@ fn accept(state: &mut Auction, bid: &AcceptedBid) {
     rank(state, bid);
 }
 
-/// Keeps the best distinct bidders: the leader at the price, the others at their best offer.
+/// Keeps the best distinct bidders: the leader at the price, the others at their last offer, which is
+/// their best because every accepted offer is above the price before it.
 fn rank(state: &mut Auction, bid: &AcceptedBid) {
-    let shown = |bidder: &_, offered| {
-        let leads = state.lead.as_ref().is_some_and(|lead| lead.bidder == *bidder);
-        if leads { bid.price } else { bid.price.min(offered) }
-    };
-    let before = state.top_bids.iter().find(|top| top.bidder == bid.bidder).map(|top| top.amount);
-    let offered = before.map_or(bid.amount, |amount| amount.max(bid.amount));
-    let mut ranked: Vec<TopBid> = state
-        .top_bids
-        .iter()
-        .filter(|top| top.bidder != bid.bidder)
-        .map(|top| TopBid { bidder: top.bidder.clone(), amount: shown(&top.bidder, top.amount) })
-        .collect();
-    ranked.push(TopBid { bidder: bid.bidder.clone(), amount: shown(&bid.bidder, offered) });
     let leader = state.lead.as_ref().map(|lead| lead.bidder.clone());
-    ranked.sort_by_key(|top| (std::cmp::Reverse(top.amount), Some(&top.bidder) != leader.as_ref()));
-    ranked.truncate(TOP_BIDS_MAX);
-    state.top_bids = ranked;
+    let leads = |top: &TopBid| Some(&top.bidder) == leader.as_ref();
+    state.top_bids.retain(|top| top.bidder != bid.bidder);
+    state.top_bids.push(TopBid { bidder: bid.bidder.clone(), amount: bid.amount });
+    for top in state.top_bids.iter_mut().filter(|top| leads(top)) {
+        top.amount = bid.price;
+    }
+    state.top_bids.sort_by_key(|top| (std::cmp::Reverse(top.amount), !leads(top)));
+    state.top_bids.truncate(TOP_BIDS_MAX);
 }

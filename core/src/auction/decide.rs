@@ -122,9 +122,8 @@ fn place(state: &Auction, bid: &PlaceBid, now: Timestamp) -> Result<Vec<Event>, 
     let bought_now = buys_now(state, bid.amount);
     let (status, price) =
         bought_now.map_or_else(|| contest(state, bid), |price| (BidStatus::Leading, price));
-    let leads_anew = status == BidStatus::Leading
-        && state.lead.as_ref().is_none_or(|lead| lead.bidder != bid.bidder);
-    let moved = state.price != Some(price) || leads_anew;
+    // Nobody takes the lead without raising the price, so the price alone tells whether either moved.
+    let moved = state.price != Some(price);
     let new_end = if moved { extended_end(state, ends_at, now) } else { None };
 
     let accepted = AcceptedBid {
@@ -190,10 +189,8 @@ fn contest(state: &Auction, bid: &PlaceBid) -> (BidStatus, Amount) {
             let beaten = max.min(lead.max.plus(step(lead.max)));
             (BidStatus::Leading, bid.amount.max(beaten), max)
         }
-        (Some(lead), Some(price)) => {
-            let defended = lead.max.min(max.plus(step(max)));
-            (BidStatus::Outbid, defended.max(price), lead.max)
-        }
+        // At least the challenger's offer, so never below the price.
+        (Some(lead), Some(_)) => (BidStatus::Outbid, lead.max.min(max.plus(step(max))), lead.max),
         _ => (BidStatus::Leading, bid.amount, max),
     };
     let reserve = state.terms.reserve_price.filter(|reserve| leading_max >= *reserve);

@@ -159,13 +159,31 @@ fn bids_of_one_millisecond_get_rising_sort_stamps() {
     assert_eq!(stamp("ann", 120), (at(7), at(9)));
 }
 
+/// Plays `bids`, then compares the top bids, best first.
+fn check_top(bids: &[(&str, u64, u64)], expected: &[(&str, u64)]) {
+    let mut state = live(terms());
+    for (bidder, offered, max) in bids {
+        run(&mut state, &bid_by(bidder, *offered, *max), at(1)).unwrap();
+    }
+    let top = state.top_bids.iter().map(|top| (top.bidder.as_str(), top.amount.minor()));
+    assert_eq!(top.collect::<Vec<_>>(), expected, "{bids:?}");
+}
+
 #[test]
 fn top_bids_show_the_leader_first_and_never_a_maximum() {
-    let mut state = live(terms());
-    run(&mut state, &bid_by("ann", 100, 900), at(1)).unwrap();
-    run(&mut state, &bid_by("bob", 110, 300), at(2)).unwrap();
-    run(&mut state, &bid_by("cid", 320, 400), at(3)).unwrap();
-    let shown: Vec<_> =
-        state.top_bids.iter().map(|top| (top.bidder.as_str(), top.amount.minor())).collect();
-    assert_eq!(shown, [("ann", 410), ("cid", 320), ("bob", 110)]);
+    let bids = [("ann", 100, 900), ("bob", 110, 300), ("cid", 320, 400)];
+    check_top(&bids, &[("ann", 410), ("cid", 320), ("bob", 110)]);
+    check_top(&[("ann", 100, 200), ("bob", 200, 200)], &[("ann", 200), ("bob", 200)]);
+    check_top(&[("ann", 100, 200), ("bob", 300, 300)], &[("bob", 300), ("ann", 100)]);
+    check_top(
+        &[("ann", 100, 100), ("bob", 110, 110), ("ann", 120, 120)],
+        &[("ann", 120), ("bob", 110)],
+    );
+}
+
+#[test]
+fn top_bids_are_the_best_five() {
+    let names = ["ann", "bob", "cid", "dan", "eve", "fay"];
+    let bids: Vec<_> = (10_u64..).zip(names).map(|(n, name)| (name, n * 10, n * 10)).collect();
+    check_top(&bids, &[("fay", 150), ("eve", 140), ("dan", 130), ("cid", 120), ("bob", 110)]);
 }

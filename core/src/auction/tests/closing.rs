@@ -58,6 +58,15 @@ fn a_leader_raising_their_maximum_never_extends_the_clock() {
 }
 
 #[test]
+fn a_leader_reaching_the_reserve_moves_the_price_and_so_the_clock() {
+    let mut state = live(Terms { reserve_price: Some(amount(400)), ..terms() });
+    run(&mut state, &bid_by("ann", 100, 100), at(1_000)).unwrap();
+    run(&mut state, &bid_by("ann", 110, 500), at(59_000)).unwrap();
+    assert_eq!((ends_at(&state), state.extensions), (89_000, 1));
+    assert_eq!(state.price, Some(amount(400)));
+}
+
+#[test]
 fn with_a_grace_a_bid_in_flight_at_the_end_still_counts() {
     let graced = Terms { grace_ms: 500, ..terms() };
     let arrived = |ms: u64| {

@@ -190,6 +190,10 @@ fn check_accepted(
     }
     prop_assert!(bid.ends_at >= end, "the end never moves earlier");
     prop_assert_eq!(bid.extended, bid.ends_at > end);
+    let leader = |state: &Auction| state.lead.as_ref().map(|lead| lead.bidder.clone());
+    let moved = before.price != after.price || leader(before) != leader(after);
+    prop_assert!(moved || !bid.extended, "only what changes price or leader moves the end");
+    prop_assert!(before.price != after.price || leader(before) == leader(after));
     Ok(())
 }
 
