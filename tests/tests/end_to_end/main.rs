@@ -9,4 +9,5 @@ mod opening;
 mod outage;
 mod requests;
 mod reuse;
+mod secrets;
 mod tokens;

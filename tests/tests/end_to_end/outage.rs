@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use gavel_local::WorkerOptions;
 use gavel_tests::world::key;
 use gavel_tests::{Reply, World, eventually, evidence};
 use serde_json::json;
@@ -111,6 +112,35 @@ async fn without_postgres_auctions_close_on_time_and_are_recorded_later() -> Res
         let result = evidence::result(&world.stack, auction, Duration::from_secs(20)).await?;
         assert_eq!((result.outcome.as_deref(), result.hammer_price), (Some("sold"), Some(100)));
     }
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn a_result_is_recorded_although_every_worker_died_in_between() -> Result<()> {
+    let mut world = World::start().await?;
+    world.stack.add_worker(&WorkerOptions::named("second")).await?;
+    let fixed = json!({"window_s": 0, "extension_s": 0, "max_extensions": 0});
+    let auction = world.live_auction(json!({"duration_s": 5, "soft_close": fixed})).await?;
+    world.bid(&auction, &world.bidders[0], 100).await?;
+    world.bid(&auction, &world.bidders[1], 110).await?;
+    // The ledger closes it; the catalogue cannot hear of it, and then nobody is left who knows.
+    world.stack.postgres.pause()?;
+    let closed = |state: &serde_json::Value| state["status"] == "closed";
+    let state = world.until(&auction, Duration::from_secs(10), closed).await?;
+    for worker in &mut world.stack.workers {
+        worker.kill().await?;
+    }
+    world.stack.postgres.resume()?;
+    let before = evidence::catalogue(&world.stack, &auction).await?;
+    assert_eq!((before.status.as_str(), before.outcome), ("live", None), "nobody told it yet");
+    for worker in &mut world.stack.workers {
+        worker.start().await?;
+    }
+    let result = evidence::result(&world.stack, &auction, Duration::from_secs(20)).await?;
+    assert_eq!((result.outcome.as_deref(), result.hammer_price), (Some("sold"), Some(110)));
+    assert_eq!(result.winner.as_deref(), Some(world.bidders[1].subject.as_str()));
+    assert_eq!(u64::try_from(result.bid_count)?, 2);
+    assert_eq!((&state["price"], &state["seq"]), (&json!(110), &json!(2)), "as in the ledger");
     world.stack.stop().await
 }
 
