@@ -64,8 +64,28 @@ fn a_leader_never_bids_against_themselves() {
 }
 
 #[test]
+fn the_winning_bid_is_the_first_that_gave_the_maximum() {
+    let mut state = live(terms());
+    let mut placed = |offered, max| {
+        run(&mut state, &bid_by("ann", offered, max), at(1)).unwrap();
+        state.lead.as_ref().unwrap().bid_id.clone()
+    };
+    let first = placed(100, 300);
+    assert_eq!(placed(110, 300), first, "no more than before");
+    assert_eq!(placed(120, 250), first, "less than before");
+    assert_ne!(placed(110, 310), first, "more than before");
+}
+
+#[test]
 fn three_bids_with_a_tie_on_top_end_at_the_tie_in_any_order() {
-    let orders = [["ann", "bob", "cid"], ["bob", "cid", "ann"], ["cid", "ann", "bob"]];
+    let orders = [
+        ["ann", "bob", "cid"],
+        ["ann", "cid", "bob"],
+        ["bob", "ann", "cid"],
+        ["bob", "cid", "ann"],
+        ["cid", "ann", "bob"],
+        ["cid", "bob", "ann"],
+    ];
     for order in orders {
         let max = |name: &str| if name == "cid" { 150 } else { 300 };
         let mut state = live(terms());
