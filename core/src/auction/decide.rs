@@ -122,8 +122,9 @@ fn place(state: &Auction, bid: &PlaceBid, now: Timestamp) -> Result<Vec<Event>, 
     let bought_now = buys_now(state, bid.amount);
     let (status, price) =
         bought_now.map_or_else(|| contest(state, bid), |price| (BidStatus::Leading, price));
-    // Nobody takes the lead without raising the price, so the price alone tells whether either moved.
-    let moved = state.price != Some(price);
+    // Nobody takes the lead without raising the price, so the price alone tells whether either moved;
+    // but bought now, the auction is over, and there is no end left to move.
+    let moved = state.price != Some(price) && bought_now.is_none();
     let new_end = if moved { extended_end(state, ends_at, now) } else { None };
 
     let accepted = AcceptedBid {

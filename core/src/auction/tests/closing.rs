@@ -86,6 +86,16 @@ fn with_a_grace_a_bid_in_flight_at_the_end_still_counts() {
 }
 
 #[test]
+fn buying_now_within_the_window_moves_no_end() {
+    let mut state = live(Terms { buy_now_price: Some(amount(500)), ..terms() });
+    let end = state.ends_at().unwrap();
+    let events = run(&mut state, &bid_by("ann", 500, 500), at(DURATION_MS - 1)).unwrap();
+    let EventKind::Bid(bid) = &events[0].kind else { panic!("not a bid: {events:?}") };
+    assert_eq!((bid.ends_at, bid.extended, state.extensions), (end, false, 0));
+    assert!(matches!(state.phase, Phase::Closed { outcome: Outcome::Sold { .. }, .. }));
+}
+
+#[test]
 fn closing_for_time_waits_for_the_end_it_closes_on() {
     let close = Command::Close(CloseCause::Time);
     let mut state = live(terms());
