@@ -1,0 +1,188 @@
+//! What answers claim about the state of the auction, against the states it can have been in.
+//!
+//! A look at the state must show a state of its time; a refusal must have a true reason. A bid's place
+//! among the others must agree with the order in which requests and answers followed each other.
+
+use std::collections::BTreeMap;
+
+use super::anomaly::Anomaly;
+use super::evidence::{Answer, BidCall, Evidence, Read};
+use super::replay::{CLOCK_SLACK_MS, Cause, Phase, State};
+use super::rules::Forbidden;
+use super::timeline::{STALE_US_MAX, Senders, Timeline};
+
+/// Checks the order and the time of every accepted bid.
+#[must_use]
+pub(super) fn order(
+    evidence: &Evidence,
+    timeline: &Timeline<'_>,
+    senders: &Senders<'_>,
+) -> Vec<Anomaly> {
+    let mut anomalies = Vec::new();
+    for (index, state) in timeline.states.iter().enumerate() {
+        let Cause::Bid(row) = &state.cause else { continue };
+        let calls = senders.get(row.bid_id.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let Some(sent_us) = calls.iter().map(|call| call.span.sent_us).min() else { continue };
+        let earliest = timeline.earliest(sent_us);
+        let seq = row.seq;
+        if earliest >= index {
+            let known_seq = timeline.states[earliest].seq;
+            anomalies.push(Anomaly::OutOfOrder { seq, known_seq });
+        }
+        let accepted = calls.iter().filter(|call| matches!(call.answer, Answer::Accepted { .. }));
+        let received_us = accepted.map(|call| call.span.received_us).min();
+        let Some(sent) = timeline.server_ms(sent_us) else { continue };
+        let received = received_us.and_then(|us| timeline.server_ms(us)).unwrap_or(u64::MAX);
+        let placed_at = row.placed_at;
+        if placed_at + CLOCK_SLACK_MS < sent || placed_at > received.saturating_add(CLOCK_SLACK_MS)
+        {
+            anomalies.push(Anomaly::OutOfTime { seq, placed_at, sent, received });
+        }
+        // In the grace only bids count that were under way before the end.
+        let end = timeline.states[index.saturating_sub(1)].standing.end;
+        if evidence.rules.grace_ms > 0 && placed_at >= end && sent >= end + CLOCK_SLACK_MS {
+            anomalies.push(Anomaly::Forbidden { seq, why: Forbidden::TooLate(end) });
+        }
+    }
+    anomalies
+}
+
+/// Checks every refusal.
+#[must_use]
+pub(super) fn refusals(evidence: &Evidence, timeline: &Timeline<'_>) -> Vec<Anomaly> {
+    let mut offers: BTreeMap<(&str, &str), Vec<&BidCall>> = BTreeMap::new();
+    for call in &evidence.bids {
+        offers.entry((&call.bidder, &call.key)).or_default().push(call);
+    }
+    let mut anomalies = Vec::new();
+    for call in &evidence.bids {
+        let Answer::Refused { status, code, minimum } = &call.answer else { continue };
+        let key = call.key.clone();
+        let others = &offers[&(call.bidder.as_str(), call.key.as_str())];
+        let why = match code.as_str() {
+            "bid-too-low" => too_low(call, *minimum, timeline),
+            "auction-closed" => closed(call, timeline),
+            "auction-not-live" => not_live(call, timeline),
+            "seller-cannot-bid" => (call.bidder != evidence.rules.seller)
+                .then(|| "the bidder is not the seller".to_owned()),
+            "bid-above-ceiling" => evidence
+                .rules
+                .ceiling
+                .is_none_or(|ceiling| call.amount.max(call.max) <= ceiling)
+                .then(|| format!("the ceiling is {:?}", evidence.rules.ceiling)),
+            "idempotency-conflict" => {
+                let other = others.iter().any(|other| {
+                    (other.amount, other.max) != (call.amount, call.max)
+                        && other.span.sent_us < call.span.received_us
+                        && !matches!(other.answer, Answer::Refused { .. })
+                });
+                if !other {
+                    anomalies.push(Anomaly::NoConflict { key });
+                }
+                continue;
+            }
+            _ => {
+                anomalies.push(Anomaly::Answer { key, status: *status, code: code.clone() });
+                continue;
+            }
+        };
+        anomalies.extend(why.map(|why| Anomaly::Refusal { key, code: code.clone(), why }));
+    }
+    anomalies
+}
+
+/// What is wrong with refusing `call` as too low, if anything.
+fn too_low(call: &BidCall, minimum: Option<u64>, timeline: &Timeline<'_>) -> Option<String> {
+    let Some(minimum) = minimum else { return Some("no minimum is named".to_owned()) };
+    if call.amount >= minimum {
+        return Some(format!("{} reaches the minimum of {minimum}", call.amount));
+    }
+    let sent_us = call.span.sent_us.saturating_sub(STALE_US_MAX);
+    let possible = timeline.possible(sent_us, call.span.received_us);
+    if possible.iter().any(|state| timeline.minimum(state) == minimum) {
+        return None;
+    }
+    let brief = |state: &State<'_>| (timeline.minimum(state), state.seq);
+    let ((least, from), (most, to)) =
+        possible.first().map(brief).zip(possible.last().map(brief))?;
+    Some(format!(
+        "the minimum was not {minimum} then but {least} to {most} (after bids {from} to {to})"
+    ))
+}
+
+fn closed(call: &BidCall, timeline: &Timeline<'_>) -> Option<String> {
+    let possible = timeline.possible(call.span.sent_us, call.span.received_us);
+    let now = timeline.server_ms(call.span.received_us).map(|now| now + CLOCK_SLACK_MS);
+    let over = |state: &State<'_>| match state.phase {
+        Phase::Closed => true,
+        Phase::Live => now.is_none_or(|now| now >= state.standing.end),
+        Phase::Scheduled | Phase::Paused => false,
+    };
+    let end = possible.last().map(|state| state.standing.end);
+    (!possible.iter().any(over)).then(|| format!("it was open until {end:?} at least"))
+}
+
+fn not_live(call: &BidCall, timeline: &Timeline<'_>) -> Option<String> {
+    let possible = timeline.possible(call.span.sent_us, call.span.received_us);
+    let stopped = |state: &State<'_>| matches!(state.phase, Phase::Scheduled | Phase::Paused);
+    (!possible.iter().any(stopped)).then(|| "it was live all the time".to_owned())
+}
+
+/// Checks every look at the state.
+#[must_use]
+pub(super) fn reads(evidence: &Evidence, timeline: &Timeline<'_>) -> Vec<Anomaly> {
+    let mut anomalies = Vec::new();
+    let mut people: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    for read in &evidence.reads {
+        let possible = timeline.possible(read.span.sent_us, read.span.received_us);
+        let Some(state) = possible.iter().find(|state| shows(evidence, read, state)) else {
+            let brief = |state: &State<'_>| {
+                let price = state.standing.price;
+                format!("{} bid {} price {price:?}", state.phase.name(), state.seq)
+            };
+            let possible = match possible {
+                [] => "nothing consistent".to_owned(),
+                [only] => brief(only),
+                [first, .., last] => format!("{} to {}", brief(first), brief(last)),
+            };
+            let shown = shown(read);
+            anomalies.push(Anomaly::Read { sent_us: read.span.sent_us, shown, possible });
+            continue;
+        };
+        if let (Some(name), Some(lead)) = (&read.leader, &state.standing.lead) {
+            let person = *people.entry(name).or_insert(&lead.bidder);
+            let known = *names.entry(&lead.bidder).or_insert(name);
+            if person != lead.bidder || known != name {
+                let (one, other) = (person.to_owned(), lead.bidder.clone());
+                anomalies.push(Anomaly::Name { name: name.clone(), one, other });
+            }
+        }
+    }
+    anomalies
+}
+
+/// Whether a look shows this state, in all that it says.
+fn shows(evidence: &Evidence, read: &Read, state: &State<'_>) -> bool {
+    let standing = &state.standing;
+    let lead = standing.lead.as_ref();
+    read.status == state.phase.name()
+        && (read.seq, read.bid_count) == (state.seq, state.seq)
+        && read.price == standing.price
+        && read.extensions == standing.extensions
+        && read.leader.is_some() == lead.is_some()
+        && (state.phase == Phase::Scheduled
+            || read.minimum_next == standing.minimum(&evidence.rules))
+        && (state.phase != Phase::Live || read.ends_at == Some(standing.end))
+        && (state.phase != Phase::Closed || read.outcome == evidence.ending.outcome)
+        && lead.is_none_or(|lead| read.reserve_met == evidence.rules.reserve_met(lead.max))
+}
+
+fn shown(read: &Read) -> String {
+    let Read { status, seq, bid_count, price, minimum_next, ends_at, extensions, outcome, .. } =
+        read;
+    format!(
+        "{status} bid {seq} of {bid_count}, price {price:?}, next {minimum_next}, end {ends_at:?}, \
+         moved {extensions} times, outcome {outcome:?}"
+    )
+}

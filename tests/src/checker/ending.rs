@@ -1,0 +1,66 @@
+//! The result in the catalogue, against the one that the history and the rules give.
+//!
+//! The winner is found twice: as whoever leads at the end of the replay, and as the highest maximum,
+//! the earlier of equal ones, without any replay.
+
+use std::fmt::Debug;
+
+use super::anomaly::Anomaly;
+use super::evidence::{Deed, Evidence, Row};
+use super::replay::{Cause, Phase, State};
+
+/// Checks the catalogue's row.
+#[must_use]
+pub(super) fn check(evidence: &Evidence, states: &[State<'_>]) -> Vec<Anomaly> {
+    let mut findings = Findings(Vec::new());
+    let (Some(last), ending) = (states.last(), &evidence.ending) else { return Vec::new() };
+    findings.compare("status", &ending.status.as_str(), &last.phase.name());
+    findings.compare("number of bids", &ending.bid_count, &last.seq);
+    findings.compare("price", &ending.price, &last.standing.price);
+    if last.phase != Phase::Closed {
+        return findings.0;
+    }
+    let cancelled = matches!(&last.cause, Cause::Act(act) if act.deed == Deed::Cancel);
+    let lead = last.standing.lead.as_ref().filter(|_| !cancelled);
+    let winner = lead.filter(|lead| last.standing.bought || evidence.rules.reserve_met(lead.max));
+    let outcome = match winner {
+        _ if cancelled => "cancelled",
+        Some(_) => "sold",
+        None => "unsold",
+    };
+    findings.compare("outcome", &ending.outcome.as_deref(), &Some(outcome));
+    let name = winner.map(|lead| lead.bidder.as_str());
+    findings.compare("winner", &ending.winner.as_deref(), &name);
+    let price = winner.and(last.standing.price);
+    findings.compare("hammer price", &ending.hammer_price, &price);
+    if !last.standing.bought && ending.winner.is_some() {
+        let highest = highest(&evidence.rows).map(|row| row.bidder.as_str());
+        let what = "winner, the earliest highest maximum,";
+        findings.compare(what, &ending.winner.as_deref(), &highest);
+    }
+    let winning = evidence.rows.iter().find(|row| Some(&row.bid_id) == ending.winning_bid.as_ref());
+    let winning = winning.filter(|row| row.status == "leading");
+    findings.compare("winning bid's bidder", &winning.map(|row| row.bidder.as_str()), &name);
+    let closed_at = ending.closed_at.unwrap_or(0);
+    let due = last.standing.end + evidence.rules.grace_ms;
+    if matches!(last.cause, Cause::TimeUp) && closed_at < due {
+        findings.compare("time of closing", &closed_at, &due);
+    }
+    findings.0
+}
+
+/// The highest maximum, and of equal ones the first.
+fn highest(rows: &[Row]) -> Option<&Row> {
+    rows.iter().max_by(|one, other| one.max.cmp(&other.max).then(other.seq.cmp(&one.seq)))
+}
+
+struct Findings(Vec<Anomaly>);
+
+impl Findings {
+    fn compare<T: PartialEq + Debug>(&mut self, what: &'static str, recorded: &T, by_rules: &T) {
+        if recorded != by_rules {
+            let (recorded, by_rules) = (format!("{recorded:?}"), format!("{by_rules:?}"));
+            self.0.push(Anomaly::Ending { what, recorded, by_rules });
+        }
+    }
+}

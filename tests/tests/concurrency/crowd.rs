@@ -1,0 +1,94 @@
+//! The crowd's world: three workers behind a balancer, one edge, a seller, and people with tokens.
+
+use std::future::Future;
+
+use anyhow::{Context, Result};
+use fastrand::Rng;
+use gavel_local::{Options, WorkerOptions};
+use gavel_tests::checker::evidence::Deed;
+use gavel_tests::checker::log::Log;
+use gavel_tests::issuer::claims;
+use gavel_tests::{Bidder, Fault, Issuer, Proxy, Spread, World};
+use serde_json::Value;
+
+use crate::bidder::Player;
+use crate::lots::{self, Lot};
+
+/// Everything of one run.
+pub(crate) struct Crowd {
+    pub(crate) world: World,
+    pub(crate) log: Log,
+    pub(crate) lots: Vec<Lot>,
+    people: Vec<Bidder>,
+    seed: u64,
+    _spread: Spread,
+    _keys: Proxy,
+}
+
+impl Crowd {
+    /// Starts it all and creates the lots; none is open yet.
+    pub(crate) async fn start(seed: u64, bidders: usize) -> Result<Self> {
+        let (spread, keys) = (Spread::start().await?, Proxy::start("http://127.0.0.1:1").await?);
+        let mut options = Options::for_tests()?;
+        options.workers = ["first", "second", "third"].map(WorkerOptions::named).into();
+        options.edge_variables = vec![
+            ("region_1_url".to_owned(), spread.url.clone()),
+            ("cognito_jwks_origin".to_owned(), keys.url.clone()),
+        ];
+        let world = World::start_with(options).await?;
+        spread.over(world.stack.workers.iter().map(|worker| worker.address()).collect());
+        let people = people(&world, &keys, bidders).await?;
+        let mut lots = lots::all();
+        for lot in &mut lots {
+            lot.id = world.auction(lot.terms.clone()).await?;
+        }
+        let log = Log::default();
+        Ok(Self { world, log, lots, people, seed, _spread: spread, _keys: keys })
+    }
+
+    /// Opens a lot.
+    pub(crate) async fn open(&self, lot: &Lot) -> Result<()> {
+        let World { edge, seller, .. } = &self.world;
+        self.log.act(edge, &lot.id, seller, Deed::Open).await
+    }
+
+    /// Does what the seller of a lot has in mind.
+    pub(crate) async fn drive(&self, lot: &Lot) -> Result<()> {
+        let World { edge, seller, .. } = &self.world;
+        for (pause, deed) in &lot.script {
+            tokio::time::sleep(*pause).await;
+            self.log.act(edge, &lot.id, seller, *deed).await?;
+        }
+        Ok(())
+    }
+
+    /// Everybody, at their lots. The seller is among the bidders of each lot, too.
+    pub(crate) fn players(&self) -> impl Iterator<Item = impl Future<Output = Result<()>>> {
+        let sellers = std::iter::repeat_n(&self.world.seller, self.lots.len());
+        let everybody = sellers.chain(&self.people).enumerate();
+        everybody.map(move |(index, who)| {
+            let lot = &self.lots[index % self.lots.len()];
+            let index = u64::try_from(index).unwrap_or(0);
+            let rng = Rng::with_seed(self.seed.wrapping_add(index));
+            Player::new(who, lot, rng).play(&self.world.edge, &self.log)
+        })
+    }
+}
+
+/// Tokens that the edge accepts, of a key that is added to the pool's key set on its way there:
+/// hundreds of accounts in the user pool would take longer than the auctions.
+async fn people(world: &World, keys: &Proxy, count: usize) -> Result<Vec<Bidder>> {
+    let settings = &world.stack.settings;
+    let url =
+        format!("{}/{}/.well-known/jwks.json", settings.aws_endpoint_url, settings.user_pool_id);
+    let mut set: Value = reqwest::get(url).await?.json().await?;
+    let issuer = Issuer::new("crowd")?;
+    set["keys"].as_array_mut().context("a key set")?.push(issuer.jwk());
+    keys.rule(move |_| Fault::Answer(200, set.to_string()));
+    let person = |number: usize| {
+        let subject = format!("bidder-{number:03}");
+        let claims = claims(&settings.issuer, &settings.app_client_id, &subject);
+        Ok(Bidder { token: issuer.sign(&claims)?, subject })
+    };
+    (0..count).map(person).collect()
+}
