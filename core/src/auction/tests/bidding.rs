@@ -207,3 +207,41 @@ fn top_bids_are_the_best_five() {
     let bids: Vec<_> = (10_u64..).zip(names).map(|(n, name)| (name, n * 10, n * 10)).collect();
     check_top(&bids, &[("fay", 150), ("eve", 140), ("dan", 130), ("cid", 120), ("bob", 110)]);
 }
+
+#[test]
+fn the_same_offer_is_the_same_amount_maximum_and_currency() {
+    let mut state = live(terms());
+    let command = bid_by("ann", 100, 300);
+    let events = run(&mut state, &command, at(1)).unwrap();
+    let Command::Bid(bid) = command else { unreachable!("it is a bid") };
+    let same = |change: fn(&mut PlaceBid)| {
+        let mut again = bid.clone();
+        change(&mut again);
+        events[0].accepts_offer(&again)
+    };
+    assert!(same(|_| ()));
+    assert!(same(|bid| bid.currency = Some(Currency::USD)), "which is the auction's");
+    assert!(same(|bid| bid.arrived_at = Some(at(9))), "a repeat arrives later");
+    assert!(!same(|bid| bid.amount = amount(110)));
+    assert!(!same(|bid| bid.max = amount(310)));
+    assert!(!same(|bid| bid.currency = Currency::parse("EUR")));
+    let opened = decide(&scheduled(terms()), &Command::Open(OpenCause::Seller), OPENED).unwrap();
+    assert!(!opened[0].accepts_offer(&bid), "an opening accepts no bid");
+}
+
+#[test]
+fn a_refusal_that_time_may_disprove_needs_a_fresh_state() {
+    for (refusal, proved) in [
+        (Refusal::BidTooLow { minimum: amount(1) }, true),
+        (Refusal::BidAboveCeiling { ceiling: amount(1) }, true),
+        (Refusal::WrongCurrency { currency: Currency::USD }, true),
+        (Refusal::SellerCannotBid, true),
+        (Refusal::Closed, true),
+        (Refusal::NotDue, false),
+        (Refusal::NotLive, false),
+        (Refusal::TimeUp, false),
+        (Refusal::NotEnded, false),
+    ] {
+        assert_eq!(refusal.proved_by_old_state(), proved, "{refusal:?}");
+    }
+}

@@ -38,6 +38,10 @@ fn the_end_never_moves_earlier() {
     let mut state = live(Terms { soft_close, ..terms() });
     run(&mut state, &bid_by("ann", 100, 100), at(40_000)).unwrap();
     assert_eq!((ends_at(&state), state.extensions), (60_000, 0));
+    run(&mut state, &bid_by("bob", 110, 110), at(55_000)).unwrap();
+    assert_eq!((ends_at(&state), state.extensions), (60_000, 0), "to where it is, is no move");
+    run(&mut state, &bid_by("ann", 120, 120), at(55_001)).unwrap();
+    assert_eq!((ends_at(&state), state.extensions), (60_001, 1));
 }
 
 #[test]

@@ -119,13 +119,23 @@ proptest! {
             decide(&scheduled(terms.clone()), &Command::Open(OpenCause::Seller), OPENED).unwrap();
         let mut now = OPENED;
         let mut accepted: Vec<Accepted> = Vec::new();
+        let mut refused_for_good: Vec<Command> = Vec::new();
         for (index, (step, wait)) in steps.iter().enumerate() {
             now = later(now, wait, &state);
             let before = state.clone();
             let command = command(step, &state, index, now);
-            let Ok(events) = decide(&state, &command, now) else {
-                prop_assert_eq!(&state, &before, "I6: a refusal changes nothing");
-                continue;
+            for old in &refused_for_good {
+                prop_assert!(decide(&state, old, now).is_err(), "refused once, accepted: {old:?}");
+            }
+            let events = match decide(&state, &command, now) {
+                Ok(events) => events,
+                Err(refusal) => {
+                    prop_assert_eq!(&state, &before, "I6: a refusal changes nothing");
+                    if refusal.proved_by_old_state() {
+                        refused_for_good.push(command);
+                    }
+                    continue;
+                }
             };
             for event in &events {
                 apply(&mut state, event);
