@@ -104,6 +104,7 @@ pub struct AcceptedBid {
 
 /// Where an accepted bid left its bidder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BidStatus {
     /// They lead.

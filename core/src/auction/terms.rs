@@ -33,6 +33,7 @@ pub struct Terms {
 
 /// One band of an increment table: from this price on, bids rise by `step`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Band {
     /// The lowest price this band covers.
     pub from: Amount,
@@ -46,6 +47,7 @@ pub struct Band {
 /// Were a step to fall, the least next bid could fall while the price rises, and a refusal proved by
 /// an older state would no longer hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "Vec<Band>", into = "Vec<Band>")]
 pub struct Increments(Vec<Band>);
 

@@ -151,6 +151,7 @@ fn is_image_url(text: &str) -> bool {
 
 /// Where an auction is in its life, as shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Not open yet.
@@ -186,6 +187,7 @@ impl Status {
 
 /// An auction as shown. The reserve is filled in for its seller only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(
     missing_docs,
     reason = "each field is the request's field of the same name, or says itself"
@@ -214,8 +216,10 @@ pub struct AuctionView {
     pub created_at: Timestamp,
     pub ends_at: Option<Timestamp>,
     /// `sold`, `unsold` or `cancelled`, once closed.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::OutcomeName>"))]
     pub outcome: Option<String>,
     /// The winner's public name, once sold; see [`AuctionId::public_name`].
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::PublicName>"))]
     pub winner_id: Option<String>,
     pub hammer_price: Option<Amount>,
     /// None until the auction has video.
@@ -224,6 +228,7 @@ pub struct AuctionView {
 
 /// A soft-close rule as shown, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs, reason = "the fields are those of the request")]
 pub struct SoftCloseView {
     pub window_s: u64,

@@ -39,6 +39,7 @@ impl BidRequest {
 
 /// How far an accepted bid had got when it was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Redis accepted it.
@@ -51,6 +52,7 @@ pub enum Level {
 
 /// The answer to an accepted bid. A repeat of the request gets the same one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BidReceipt {
     /// The bid.
     pub bid_id: BidId,

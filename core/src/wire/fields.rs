@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 
 /// One field at fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldError {
     /// Its name, with a path where it is nested, such as `increments[1].step`.
     pub field: String,

@@ -9,6 +9,8 @@ mod body;
 mod edit;
 mod fields;
 mod problem;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod views;
 
 pub use assertion::{ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, body_digest};

@@ -11,6 +11,7 @@ pub const PROBLEM_CONTENT_TYPE: &str = "application/problem+json";
 
 /// The stable codes. Clients branch on these, never on the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
     /// No token, or one that does not hold.
@@ -75,7 +76,9 @@ impl Code {
         }
     }
 
-    const fn title(self) -> &'static str {
+    /// What every problem of this code is called.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
         match self {
             Self::MalformedRequest => "The request is malformed",
             Self::Unauthenticated => "Sign in first",
@@ -98,7 +101,9 @@ impl Code {
         }
     }
 
-    fn as_str(self) -> String {
+    /// Its name on the wire, such as `bid-too-low`.
+    #[must_use]
+    pub fn as_str(self) -> String {
         match serde_json::to_value(self) {
             Ok(serde_json::Value::String(code)) => code,
             _ => "internal".to_owned(),
@@ -108,6 +113,7 @@ impl Code {
 
 /// One problem, as sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// `urn:gavel:problem:<code>`.
     #[serde(rename = "type")]

@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 /// The live state of an auction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StateView {
     /// Which auction.
     pub auction_id: AuctionId,
@@ -19,6 +20,7 @@ pub struct StateView {
     /// The visible price; null while nobody leads.
     pub price: Option<Amount>,
     /// The leader's public name.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::PublicName>"))]
     pub leader: Option<String>,
     /// The least next bid.
     pub minimum_next: Amount,
@@ -40,13 +42,16 @@ pub struct StateView {
     pub watchers: Option<u64>,
     /// `sold`, `unsold` or `cancelled`, once closed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::OutcomeName>"))]
     pub outcome: Option<String>,
 }
 
 /// One of the best distinct bidders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TopBidView {
     /// Their public name.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::PublicName"))]
     pub bidder: String,
     /// Their best visible amount.
     pub amount: Amount,
@@ -112,11 +117,13 @@ const fn status(phase: &Phase) -> Status {
 
 /// One accepted bid in the history of an auction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs, reason = "the fields are those of the receipt")]
 pub struct BidItem {
     pub seq: u64,
     pub bid_id: BidId,
     /// The bidder's public name.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::PublicName"))]
     pub bidder: String,
     pub amount: Amount,
     pub price: Amount,
@@ -126,6 +133,7 @@ pub struct BidItem {
 
 /// One of the caller's own bids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OwnBidItem {
     /// Where.
     pub auction_id: AuctionId,
@@ -138,6 +146,8 @@ pub struct OwnBidItem {
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "PageOf{T}"))]
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,

@@ -1,0 +1,165 @@
+//! What the wire types look like, as JSON Schema (draft 2020-12): for the API's contract.
+//!
+//! Replies derive theirs from their own types. Here are those that serde alone cannot tell: ids,
+//! amounts and times, and in `requests` the bodies that are parsed by hand. Nothing is validated by
+//! these schemas; the parsers decide, and the tests hold the two together.
+
+mod requests;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::ids::{AuctionId, BidId, IdempotencyKey, UserId};
+use crate::limits::{
+    CURSOR_LEN_MAX, IDEMPOTENCY_KEY_LEN_MAX, LABEL_CHARS_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
+    REGION_CODE_LEN_MAX, REGION_CODE_LEN_MIN, USER_ID_LEN_MAX,
+};
+use crate::money::{Amount, Currency};
+use crate::time::Timestamp;
+
+/// What `char::is_control` says no to, for a character class of a pattern.
+const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f";
+/// What `str::trim` takes away besides control characters, likewise.
+const SPACES: &str = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+
+macro_rules! schema {
+    ($(#[$doc:meta])* $name:ident, $schema:expr) => {
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    };
+}
+
+schema!(
+    AuctionId,
+    json_schema!({
+        "description": "An auction: the code of its home region, `_`, and a UUID.",
+        "type": "string",
+        "pattern": format!("^{}$", auction_id()),
+        "examples": ["use1_01928e2c-7f3e-7abc-8def-0123456789ab"],
+    })
+);
+schema!(
+    BidId,
+    json_schema!({
+        "description": "A bid: the id of its auction, `_`, and 32 hexadecimal digits.",
+        "type": "string",
+        "pattern": format!("^{}_[0-9a-f]{{32}}$", auction_id()),
+        "examples": ["use1_01928e2c-7f3e-7abc-8def-0123456789ab_f363f3b067f3c339721ddd782478ac36"],
+    })
+);
+schema!(
+    UserId,
+    json_schema!({
+        "description": "A signed-in user: the `sub` of their access token.",
+        "type": "string",
+        "pattern": format!("^[A-Za-z0-9_:.-]{{1,{USER_ID_LEN_MAX}}}$"),
+    })
+);
+schema!(
+    IdempotencyKey,
+    json_schema!({
+        "type": "string",
+        "pattern": idempotency_key(),
+    })
+);
+schema!(
+    Amount,
+    json_schema!({
+        "description": "An amount in minor units of the currency (cents for USD).",
+        "type": "integer",
+        "minimum": 0,
+    })
+);
+schema!(
+    Currency,
+    json_schema!({
+        "description": "An ISO 4217 code. All amounts of an auction are in its currency.",
+        "type": "string",
+        "pattern": "^[A-Z]{3}$",
+        "examples": ["USD"],
+    })
+);
+schema!(
+    Timestamp,
+    json_schema!({
+        "description": "A time in RFC 3339, in UTC with milliseconds.",
+        "type": "string",
+        "format": "date-time",
+        "examples": ["2026-11-23T05:17:00.000Z"],
+    })
+);
+
+/// How an auction ended.
+#[derive(JsonSchema)]
+#[schemars(rename = "Outcome", rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used; `Outcome::as_str` writes the names")]
+pub(super) enum OutcomeName {
+    /// The highest bidder won.
+    Sold,
+    /// Nobody bid, or the reserve was not reached.
+    Unsold,
+    /// Called off.
+    Cancelled,
+}
+
+/// The name other people see for a bidder in one auction.
+pub(super) struct PublicName;
+
+schema!(
+    PublicName,
+    json_schema!({
+        "description": "The name others see for a bidder. The same person has another one in each auction.",
+        "type": "string",
+        "pattern": "^bidder-[0-9a-f]{8}$",
+    })
+);
+
+/// The query parameter `cursor`.
+#[must_use]
+pub fn cursor() -> Schema {
+    json_schema!({ "type": "string", "pattern": format!("^[!-~]{{1,{CURSOR_LEN_MAX}}}$") })
+}
+
+/// The query parameter `limit`.
+#[must_use]
+pub fn page_items() -> Schema {
+    json_schema!({
+        "type": "integer",
+        "minimum": 1,
+        "maximum": PAGE_ITEMS_MAX,
+        "default": PAGE_ITEMS_DEFAULT,
+    })
+}
+
+/// The query parameter `category`: on one line, and without U+FFFD, which stands for what is not
+/// UTF-8.
+#[must_use]
+pub fn category() -> Schema {
+    let any = format!("[^{CONTROLS}\\ufffd]*");
+    json_schema!({
+        "type": "string",
+        "maxLength": LABEL_CHARS_MAX,
+        "pattern": format!("^{any}[^{CONTROLS}{SPACES}\\ufffd]{any}$"),
+    })
+}
+
+/// Visible ASCII without `"` and `\`, bare or in quotes.
+fn idempotency_key() -> String {
+    let bare = format!("[!#-\\[\\]-~]{{1,{IDEMPOTENCY_KEY_LEN_MAX}}}");
+    format!("^(?:{bare}|\"{bare}\")$")
+}
+
+fn auction_id() -> String {
+    let region = format!("[a-z0-9]{{{REGION_CODE_LEN_MIN},{REGION_CODE_LEN_MAX}}}");
+    format!("{region}_[0-9a-f]{{8}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}")
+}

@@ -1,0 +1,145 @@
+//! The bodies that are parsed by hand. Each schema says what its parser takes, field by field; what
+//! only shows between fields is in the descriptions.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::{CONTROLS, SPACES};
+use crate::limits::{
+    AMOUNT_MAX, DESCRIPTION_CHARS_MAX, DURATION_S_MAX, DURATION_S_MIN, EXTENSIONS_MAX,
+    GRACE_MS_MAX, IMAGE_URLS_MAX, INCREMENT_BANDS_MAX, LABEL_CHARS_MAX, SOFT_CLOSE_S_MAX,
+    TITLE_CHARS_MAX, URL_CHARS_MAX,
+};
+use crate::wire::{BidRequest, CreateAuction};
+
+impl JsonSchema for BidRequest {
+    fn schema_name() -> Cow<'static, str> {
+        "BidRequest".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        object(
+            "An offer. `max` lets the bid rise by itself, step by step, against others.",
+            &["amount"],
+            json!({
+                "amount": amount("What is offered now, in minor units. At least `minimum_next` of the auction."),
+                "max": optional(amount("What the bidder is good for, in minor units; not below `amount`. Nobody else sees it. Default: `amount`.")),
+                "currency": optional(currency("Must be the auction's, when given.")),
+            }),
+        )
+    }
+}
+
+impl JsonSchema for CreateAuction {
+    fn schema_name() -> Cow<'static, str> {
+        "CreateAuction".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        object(
+            "A new auction. Amounts are in minor units of its currency.",
+            &["title", "starting_price", "duration_s"],
+            json!({
+                "title": text("What is sold, in one line.", TITLE_CHARS_MAX),
+                "description": optional(text("What is sold, at length.", DESCRIPTION_CHARS_MAX)),
+                "category": optional(text("For filtering the catalogue.", LABEL_CHARS_MAX)),
+                "condition": optional(text("Such as `new` or `restored`.", LABEL_CHARS_MAX)),
+                "image_urls": optional(json!({
+                    "description": "Pictures.",
+                    "type": "array",
+                    "maxItems": IMAGE_URLS_MAX,
+                    "items": {
+                        "type": "string",
+                        // Visible ASCII without `"`, `<`, `>` and `\`.
+                        "pattern": r"^https://[!#-;=?-\[\]-~]+$",
+                        "maxLength": URL_CHARS_MAX,
+                    },
+                })),
+                "currency": optional(currency("Default: USD.")),
+                "starting_price": amount("The lowest first bid."),
+                "reserve_price": optional(amount("Hidden: below it the lot is not sold. Not below `starting_price`.")),
+                "buy_now_price": optional(amount("A bid of this amount wins at once while the price is below it. Not below `starting_price` and `reserve_price`.")),
+                "bid_ceiling": optional(amount("The most anybody may bid. Not below any of the other prices.")),
+                "increments": optional(json!({
+                    "description": "How far the next bid must be above the price. The first band starts at 0, `from` rises, `step` never falls. Default: 100 at every price.",
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": INCREMENT_BANDS_MAX,
+                    "items": {
+                        "type": "object",
+                        "required": ["from", "step"],
+                        "additionalProperties": false,
+                        "properties": {
+                            "from": integer("The lowest price this band covers.", 0, AMOUNT_MAX),
+                            "step": amount("The least rise."),
+                        },
+                    },
+                })),
+                "opens_at": optional(json!({
+                    "description": "When it opens by itself.",
+                    "type": "string",
+                    "format": "date-time",
+                    // From 1970 on; a time with another offset counts as the UTC time it names.
+                    "pattern": "^(?:19[7-9]|[2-9][0-9]{2})[0-9]-",
+                })),
+                "duration_s": integer("How long it is live before any extension, in seconds.", DURATION_S_MIN, DURATION_S_MAX),
+                "soft_close": optional(json!({
+                    "description": "How bids in the last moments move the end. Default: 30 s, 30 s, 5 times.",
+                    "type": "object",
+                    "required": ["window_s", "extension_s", "max_extensions"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "window_s": integer("A bid with less than this left may move the end, in seconds.", 0, SOFT_CLOSE_S_MAX),
+                        "extension_s": integer("The end moves to this long after the bid, in seconds.", 0, SOFT_CLOSE_S_MAX),
+                        "max_extensions": integer("How often the end may move.", 0, EXTENSIONS_MAX),
+                    },
+                })),
+                "grace_ms": optional(integer("How long closing waits for bids that reached the edge before the end, in milliseconds. Default: 0.", 0, GRACE_MS_MAX)),
+                "private": optional(json!({ "description": "Whether the video needs a token. Default: false.", "type": "boolean" })),
+            }),
+        )
+    }
+}
+
+fn object(description: &str, required: &[&str], properties: Value) -> Schema {
+    json_schema!({
+        "description": description,
+        "type": "object",
+        "required": required,
+        "additionalProperties": false,
+        "properties": properties,
+    })
+}
+
+/// `schema`, or null, which counts as absent.
+fn optional(mut schema: Value) -> Value {
+    let kind = schema["type"].take();
+    schema["type"] = json!([kind, "null"]);
+    schema
+}
+
+fn amount(description: &str) -> Value {
+    integer(description, 1, AMOUNT_MAX)
+}
+
+fn integer(description: &str, least: u64, most: u64) -> Value {
+    json!({ "description": description, "type": "integer", "minimum": least, "maximum": most })
+}
+
+fn currency(description: &str) -> Value {
+    json!({ "description": description, "type": "string", "pattern": "^[A-Z]{3}$" })
+}
+
+/// A text as `Fields::text` takes it: not only white space, no controls but line breaks and tabs.
+fn text(description: &str, chars_max: usize) -> Value {
+    let any = r"[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*";
+    json!({
+        "description": description,
+        "type": "string",
+        "minLength": 1,
+        "maxLength": chars_max,
+        "pattern": format!("^{any}[^{CONTROLS}{SPACES}]{any}$"),
+    })
+}

@@ -1,0 +1,251 @@
+//! That schema and parser agree: samples at every edge of a schema, and texts both ways.
+
+use proptest::prelude::*;
+use proptest::string::string_regex;
+use regex_lite::Regex;
+use schemars::generate::{Contract, SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::auction::Outcome;
+use crate::ids::InvalidId;
+use crate::wire::{AuctionView, BidRequest, CreateAuction, InvalidBody};
+
+fn of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        (settings.inline_subschemas, settings.contract) = (true, Contract::Serialize)
+    });
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+fn is(schema: &Value, kind: &str) -> bool {
+    let named = &schema["type"];
+    named == kind || named.as_array().is_some_and(|kinds| kinds.contains(&json!(kind)))
+}
+
+/// Values that `schema` allows, at its edges; the first is the plainest.
+fn allowed(schema: &Value) -> Vec<Value> {
+    let mut values = if is(schema, "integer") {
+        vec![schema["minimum"].clone(), schema["maximum"].clone()]
+    } else if is(schema, "boolean") {
+        vec![json!(true), json!(false)]
+    } else if is(schema, "object") {
+        allowed_objects(schema)
+    } else if is(schema, "array") {
+        let most = usize::try_from(schema["maxItems"].as_u64().unwrap()).unwrap();
+        let mut lists = vec![list(schema, 1), list(schema, most)];
+        lists.extend(schema["minItems"].is_null().then(|| json!([])));
+        lists
+    } else if schema["format"] == "date-time" {
+        ["1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "2026-11-23T05:17:00+02:00"]
+            .map(Value::from)
+            .to_vec()
+    } else {
+        let longest = schema["maxLength"].as_u64().map(|chars| text(schema, chars));
+        let shortest =
+            if schema["pattern"] == "^[A-Z]{3}$" { json!("EUR") } else { text(schema, 9) };
+        [Some(shortest), longest].into_iter().flatten().collect()
+    };
+    values.extend(is(schema, "null").then_some(Value::Null));
+    values
+}
+
+/// Values that `schema` does not allow, just past its edges.
+fn refused(schema: &Value) -> Vec<Value> {
+    let mut values = if is(schema, "integer") {
+        let (least, most) =
+            (schema["minimum"].as_i64().unwrap(), schema["maximum"].as_i64().unwrap());
+        vec![json!(least - 1), json!(most + 1), json!(1.5), json!("5"), json!(true)]
+    } else if is(schema, "boolean") {
+        vec![json!("true"), json!(1)]
+    } else if is(schema, "object") {
+        refused_objects(schema)
+    } else if is(schema, "array") {
+        let most = usize::try_from(schema["maxItems"].as_u64().unwrap()).unwrap();
+        let mut lists = vec![list(schema, most + 1), json!({}), json!("x")];
+        lists.extend(refused(&schema["items"]).into_iter().map(|item| json!([item])));
+        lists.extend(schema["minItems"].is_u64().then(|| json!([])));
+        lists
+    } else if schema["format"] == "date-time" {
+        ["1969-12-31T23:59:59Z", "2026-11-23", "tomorrow"].map(Value::from).to_vec()
+    } else {
+        let longest = schema["maxLength"].as_u64();
+        let too_long = longest.map(|chars| text(schema, chars + 1));
+        [Some(json!("")), Some(json!(" \n")), Some(json!("a\u{7f}")), Some(json!(5)), too_long]
+            .into_iter()
+            .flatten()
+            .collect()
+    };
+    values.extend((!is(schema, "null")).then_some(Value::Null));
+    values
+}
+
+fn members(schema: &Value) -> &Map<String, Value> {
+    schema["properties"].as_object().unwrap()
+}
+
+fn plainest(schema: &Value) -> Value {
+    let required = schema["required"].as_array().unwrap();
+    let member = |name: &Value| {
+        let name = name.as_str().unwrap();
+        (name.to_owned(), allowed(&members(schema)[name])[0].clone())
+    };
+    Value::Object(required.iter().map(member).collect())
+}
+
+fn with(mut object: Value, name: &str, value: Value) -> Value {
+    object[name] = value;
+    object
+}
+
+fn allowed_objects(schema: &Value) -> Vec<Value> {
+    let mut objects = vec![plainest(schema)];
+    for (name, member) in members(schema) {
+        objects
+            .extend(allowed(member).into_iter().map(|value| with(plainest(schema), name, value)));
+    }
+    objects
+}
+
+fn refused_objects(schema: &Value) -> Vec<Value> {
+    assert_eq!(schema["additionalProperties"], false, "unknown fields are refused");
+    let mut objects = vec![with(plainest(schema), "unknown", json!(1)), json!([])];
+    for name in plainest(schema).as_object().unwrap().keys() {
+        let mut object = plainest(schema);
+        object.as_object_mut().unwrap().remove(name);
+        objects.push(object);
+    }
+    for (name, member) in members(schema) {
+        objects
+            .extend(refused(member).into_iter().map(|value| with(plainest(schema), name, value)));
+    }
+    objects
+}
+
+/// So many plain items; bands must rise.
+fn list(schema: &Value, count: usize) -> Value {
+    let item = |index| {
+        let plain = allowed(&schema["items"])[0].clone();
+        if plain["from"].is_u64() { with(plain, "from", json!(index)) } else { plain }
+    };
+    (0..count).map(item).collect()
+}
+
+fn text(schema: &Value, chars: u64) -> Value {
+    let url = schema["pattern"].as_str().unwrap().starts_with("^https://");
+    let (start, letter) = if url { ("https://", "u") } else { ("", "é") };
+    json!(format!("{start}{}", letter.repeat(usize::try_from(chars).unwrap() - start.len())))
+}
+
+fn check<T: JsonSchema + std::fmt::Debug>(parse: fn(&[u8]) -> Result<T, InvalidBody>) {
+    let schema = of::<T>();
+    for body in allowed(&schema) {
+        let parsed = parse(body.to_string().as_bytes());
+        assert!(parsed.is_ok(), "the schema allows {body:.300}, the parser says {parsed:?}");
+    }
+    for body in refused(&schema) {
+        let parsed = parse(body.to_string().as_bytes());
+        assert!(parsed.is_err(), "the schema refuses {body:.300}, the parser takes it");
+    }
+}
+
+#[test]
+fn a_bid_is_parsed_to_the_edges_of_its_schema_and_no_further() {
+    check(BidRequest::parse);
+    let bid = BidRequest::parse(br#"{"amount": 5}"#).unwrap();
+    let fields = serde_json::to_value(bid).unwrap();
+    assert!(fields.as_object().unwrap().keys().eq(members(&of::<BidRequest>()).keys()));
+}
+
+#[test]
+fn an_auction_is_parsed_to_the_edges_of_its_schema_and_no_further() {
+    check(CreateAuction::parse);
+}
+
+#[test]
+fn an_auction_is_shown_with_every_field_it_was_asked_for() {
+    let ours = [
+        "id",
+        "seller_id",
+        "status",
+        "created_at",
+        "ends_at",
+        "outcome",
+        "winner_id",
+        "hammer_price",
+        "playback_url",
+    ];
+    let shown = of::<AuctionView>();
+    let theirs = members(&shown).keys().filter(|name| !ours.contains(&name.as_str()));
+    assert!(theirs.eq(members(&of::<CreateAuction>()).keys()), "a field without its schema");
+}
+
+#[test]
+fn outcomes_are_named_as_they_are_written() {
+    let named: Vec<Value> = of::<OutcomeName>()["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["const"].clone())
+        .collect();
+    let written = [Outcome::Unsold, Outcome::Cancelled].map(|outcome| json!(outcome.as_str()));
+    assert!(written.iter().all(|name| named.contains(name)) && named.contains(&json!("sold")));
+}
+
+/// Texts by a pattern and what its parser says to them.
+struct Texts {
+    schema: Value,
+    takes: fn(&str) -> bool,
+}
+
+fn texts() -> Vec<Texts> {
+    fn ok<T>(parsed: &Result<T, InvalidId>) -> bool {
+        parsed.is_ok()
+    }
+    fn in_a_body(name: &str, text: &str) -> bool {
+        let mut body = json!({ "title": "x", "starting_price": 1, "duration_s": 60 });
+        body[name] = if name == "image_urls" { json!([text]) } else { json!(text) };
+        CreateAuction::parse(body.to_string().as_bytes()).is_ok()
+    }
+    let auction = of::<CreateAuction>();
+    vec![
+        Texts { schema: of::<AuctionId>(), takes: |text| ok(&AuctionId::parse(text)) },
+        Texts { schema: of::<BidId>(), takes: |text| ok(&BidId::parse(text)) },
+        Texts { schema: of::<UserId>(), takes: |text| ok(&UserId::parse(text)) },
+        Texts {
+            schema: of::<IdempotencyKey>(),
+            takes: |text| ok(&IdempotencyKey::from_header(text)),
+        },
+        Texts {
+            schema: auction["properties"]["title"].clone(),
+            takes: |text| in_a_body("title", text),
+        },
+        Texts {
+            schema: auction["properties"]["currency"].clone(),
+            takes: |text| in_a_body("currency", text),
+        },
+        Texts {
+            schema: auction["properties"]["image_urls"]["items"].clone(),
+            takes: |text| in_a_body("image_urls", text),
+        },
+    ]
+}
+
+/// Characters next to what the patterns tell apart.
+const NASTY: &str = "[ -~\\t\\n\\r\\x00\\x08\\x0b\\x1f\\x7f\u{80}\u{85}\u{9f}\u{a0}\u{1680}\u{200b}\u{2028}\u{3000}\u{fffd}\u{feff}aé💰]{0,6}";
+
+#[test]
+fn patterns_and_parsers_agree_about_texts() {
+    for Texts { schema, takes } in texts() {
+        let pattern = schema["pattern"].as_str().unwrap();
+        let matches = Regex::new(pattern).unwrap();
+        let fitting = string_regex(pattern.trim_start_matches('^').trim_end_matches('$')).unwrap();
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let any = prop_oneof![fitting, string_regex(NASTY).unwrap()];
+        let agree = |text: String| {
+            prop_assert_eq!(takes(&text), matches.is_match(&text), "{} on {:?}", pattern, text);
+            Ok(())
+        };
+        runner.run(&any, agree).unwrap();
+    }
+}
