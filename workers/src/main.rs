@@ -2,11 +2,13 @@
 //!
 //! Exit codes: 0 done, 64 the command line or the configuration is wrong, 70 it could not run.
 
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use gavel_workers::api::contract;
 use gavel_workers::config::{Config, DEFAULTS, InvalidConfig};
 use gavel_workers::roles::{self, Role};
 use gavel_workers::telemetry;
@@ -41,6 +43,8 @@ enum Command {
     CheckConfig,
     /// Print every setting with its default and what it means.
     Defaults,
+    /// Print the API's contract (OpenAPI 3.1, JSON), then exit.
+    Openapi,
 }
 
 fn main() -> ExitCode {
@@ -64,9 +68,10 @@ fn main() -> ExitCode {
 }
 
 fn act(arguments: Arguments) -> anyhow::Result<()> {
-    if matches!(arguments.command, Command::Defaults) {
-        print!("{DEFAULTS}");
-        return Ok(());
+    match arguments.command {
+        Command::Defaults => return print(DEFAULTS),
+        Command::Openapi => return print(&contract()),
+        Command::Run { .. } | Command::Migrate | Command::CheckConfig => {}
     }
     let file = arguments.config.map(|path| {
         std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
@@ -82,7 +87,15 @@ fn act(arguments: Arguments) -> anyhow::Result<()> {
         match arguments.command {
             Command::Run { roles } => roles::run(config, &roles).await,
             Command::Migrate => roles::migrate(&config).await,
-            Command::CheckConfig | Command::Defaults => Ok(()),
+            Command::CheckConfig | Command::Defaults | Command::Openapi => Ok(()),
         }
     })
+}
+
+/// Prints `text`. A reader that has seen enough, such as `head`, is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot print"),
+        _ => Ok(()),
+    }
 }

@@ -15,7 +15,7 @@ pub enum Refusal {
     #[error("use {allow}")]
     MethodNotAllowed {
         /// The methods, as in `Allow`.
-        allow: &'static str,
+        allow: String,
     },
     /// Not HTTP as we speak it; the text says what.
     #[error("{0}")]

@@ -51,7 +51,7 @@ pub fn refuse(refusal: &Refusal) -> Reply {
         Refusal::NotFound => (Problem::new(Code::NotFound, refusal.to_string()), vec![]),
         Refusal::MethodNotAllowed { allow } => (
             Problem::new(Code::MethodNotAllowed, refusal.to_string()),
-            vec![(ALLOW, (*allow).to_owned())],
+            vec![(ALLOW, allow.clone())],
         ),
         Refusal::Malformed(_) => {
             (Problem::new(Code::MalformedRequest, refusal.to_string()), vec![])

@@ -15,6 +15,8 @@ pub enum Route {
     Health,
     /// `GET /readyz`
     Ready,
+    /// `GET /v1/openapi.json`
+    Contract,
     /// `POST /v1/auctions`
     CreateAuction,
     /// `GET /v1/auctions`
@@ -37,39 +39,56 @@ pub enum Route {
     OwnBids,
 }
 
+/// How a route is made of the id in its path.
+#[derive(Clone, Copy)]
+enum Make {
+    Plain(fn() -> Route),
+    Auction(fn(AuctionId) -> Route),
+    Bid(fn(BidId) -> Route),
+}
+
+/// Every route: its method, its path with `{id}` or `{bid_id}` in place of the id, what it becomes.
+static TABLE: &[(Method, &str, Make)] = &[
+    (Method::GET, "/healthz", Make::Plain(|| Route::Health)),
+    (Method::GET, "/readyz", Make::Plain(|| Route::Ready)),
+    (Method::GET, "/v1/openapi.json", Make::Plain(|| Route::Contract)),
+    (Method::GET, "/v1/auctions", Make::Plain(|| Route::ListAuctions)),
+    (Method::POST, "/v1/auctions", Make::Plain(|| Route::CreateAuction)),
+    (Method::GET, "/v1/auctions/{id}", Make::Auction(Route::Auction)),
+    (Method::PATCH, "/v1/auctions/{id}", Make::Auction(Route::EditAuction)),
+    (Method::GET, "/v1/auctions/{id}/state", Make::Auction(Route::State)),
+    (Method::POST, "/v1/auctions/{id}/open", Make::Auction(Route::Drive)),
+    (Method::POST, "/v1/auctions/{id}/close", Make::Auction(Route::Drive)),
+    (Method::POST, "/v1/auctions/{id}/cancel", Make::Auction(Route::Drive)),
+    (Method::POST, "/v1/auctions/{id}/pause", Make::Auction(Route::Drive)),
+    (Method::POST, "/v1/auctions/{id}/resume", Make::Auction(Route::Drive)),
+    (Method::GET, "/v1/auctions/{id}/bids", Make::Auction(Route::Bids)),
+    (Method::POST, "/v1/auctions/{id}/bids", Make::Auction(Route::PlaceBid)),
+    (Method::GET, "/v1/bids/{bid_id}", Make::Bid(Route::Bid)),
+    (Method::GET, "/v1/me/bids", Make::Plain(|| Route::OwnBids)),
+];
+
 impl Route {
+    /// Every method and path, with `{id}` or `{bid_id}` in place of an id.
+    pub fn all() -> impl Iterator<Item = (&'static Method, &'static str)> {
+        TABLE.iter().map(|(method, path, _)| (method, *path))
+    }
+
     /// Finds the route, or says that there is none, or none with this method.
     pub fn find(method: &Method, path: &str) -> Result<Self, Refusal> {
-        let segments: Vec<&str> = path.split('/').collect();
-        let auction = |id: &str| AuctionId::parse(id).map_err(|_| Refusal::NotFound);
-        match segments.as_slice() {
-            ["", "healthz"] => get(method, Self::Health),
-            ["", "readyz"] => get(method, Self::Ready),
-            ["", "v1", "auctions"] => {
-                get_or_post(method, || Self::ListAuctions, || Self::CreateAuction)
-            }
-            ["", "v1", "auctions", id] => {
-                let id = auction(id)?;
-                match *method {
-                    Method::GET => Ok(Self::Auction(id)),
-                    Method::PATCH => Ok(Self::EditAuction(id)),
-                    _ => Err(Refusal::MethodNotAllowed { allow: "GET, PATCH" }),
+        let mut allow = Vec::new();
+        for (allowed, template, make) in TABLE {
+            if let Some(route) = make.matched(template, path) {
+                if method == allowed {
+                    return Ok(route);
                 }
+                allow.push(allowed.as_str());
             }
-            ["", "v1", "auctions", id, "state"] => get(method, Self::State(auction(id)?)),
-            ["", "v1", "auctions", id, "bids"] => {
-                let id = auction(id)?;
-                get_or_post(method, || Self::Bids(id.clone()), || Self::PlaceBid(id.clone()))
-            }
-            ["", "v1", "auctions", id, "open" | "close" | "cancel" | "pause" | "resume"] => {
-                only(method, &Method::POST, "POST", Self::Drive(auction(id)?))
-            }
-            ["", "v1", "bids", id] => {
-                get(method, Self::Bid(BidId::parse(id).map_err(|_| Refusal::NotFound)?))
-            }
-            ["", "v1", "me", "bids"] => get(method, Self::OwnBids),
-            _ => Err(Refusal::NotFound),
         }
+        if allow.is_empty() {
+            return Err(Refusal::NotFound);
+        }
+        Err(Refusal::MethodNotAllowed { allow: allow.join(", ") })
     }
 
     /// Whether it takes a signed-in user.
@@ -78,6 +97,7 @@ impl Route {
         match self {
             Self::Health
             | Self::Ready
+            | Self::Contract
             | Self::ListAuctions
             | Self::Auction(_)
             | Self::State(_)
@@ -122,29 +142,25 @@ impl Route {
     }
 }
 
-fn only(
-    method: &Method,
-    wanted: &Method,
-    allow: &'static str,
-    route: Route,
-) -> Result<Route, Refusal> {
-    if method == wanted { Ok(route) } else { Err(Refusal::MethodNotAllowed { allow }) }
-}
-
-fn get(method: &Method, route: Route) -> Result<Route, Refusal> {
-    only(method, &Method::GET, "GET", route)
-}
-
-fn get_or_post(
-    method: &Method,
-    on_get: impl FnOnce() -> Route,
-    on_post: impl FnOnce() -> Route,
-) -> Result<Route, Refusal> {
-    match *method {
-        Method::GET => Ok(on_get()),
-        Method::POST => Ok(on_post()),
-        _ => Err(Refusal::MethodNotAllowed { allow: "GET, POST" }),
+impl Make {
+    /// The route, if `path` is `template` with an id of the right kind.
+    fn matched(self, template: &str, path: &str) -> Option<Route> {
+        match self {
+            Self::Plain(make) => (path == template).then(make),
+            Self::Auction(make) => {
+                within(template, "{id}", path).and_then(|id| AuctionId::parse(id).ok()).map(make)
+            }
+            Self::Bid(make) => {
+                within(template, "{bid_id}", path).and_then(|id| BidId::parse(id).ok()).map(make)
+            }
+        }
     }
+}
+
+/// What stands in `path` where `template` has `place`. No id has a slash, so it is one segment.
+fn within<'a>(template: &str, place: &str, path: &'a str) -> Option<&'a str> {
+    let (before, after) = template.split_once(place)?;
+    path.strip_prefix(before)?.strip_suffix(after)
 }
 
 #[cfg(test)]
@@ -164,6 +180,7 @@ mod tests {
         let table = [
             ("GET", "/healthz".to_owned(), Route::Health),
             ("GET", "/readyz".to_owned(), Route::Ready),
+            ("GET", "/v1/openapi.json".to_owned(), Route::Contract),
             ("GET", "/v1/auctions".to_owned(), Route::ListAuctions),
             ("POST", "/v1/auctions".to_owned(), Route::CreateAuction),
             ("GET", "/v1/auctions/{id}".to_owned(), Route::Auction(id())),
@@ -179,6 +196,7 @@ mod tests {
             ("GET", format!("/v1/bids/{bid}"), Route::Bid(BidId::parse(&bid).unwrap())),
             ("GET", "/v1/me/bids".to_owned(), Route::OwnBids),
         ];
+        assert_eq!(table.len(), Route::all().count());
         for (method, path, route) in table {
             assert_eq!(find(method, &path), Ok(route), "{method} {path}");
         }
@@ -223,7 +241,7 @@ mod tests {
             ("POST", "/v1/me/bids", "GET"),
             ("HEAD", "/v1/auctions/{id}/state", "GET"),
         ] {
-            let expected = Err(Refusal::MethodNotAllowed { allow });
+            let expected = Err(Refusal::MethodNotAllowed { allow: allow.to_owned() });
             assert_eq!(find(method, path), expected, "{method} {path}");
         }
     }

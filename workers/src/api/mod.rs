@@ -5,6 +5,7 @@
 
 mod auctions;
 mod bids;
+mod contract;
 mod deps;
 mod drive;
 mod edit;
@@ -14,6 +15,7 @@ mod layers;
 mod path;
 mod problem;
 mod query;
+mod routes;
 #[cfg(test)]
 mod testing;
 mod view;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use gavel_core::wire::Code;
 use tokio::net::TcpListener;
@@ -36,21 +38,17 @@ use crate::limits::REQUESTS_AT_ONCE_MAX;
 /// The whole API, with [`operations`].
 pub fn router(deps: Deps) -> Router {
     let capacity = Arc::new(Semaphore::new(REQUESTS_AT_ONCE_MAX));
-    let v1 = Router::new()
-        .route("/v1/auctions", get(auctions::list).post(auctions::create))
-        .route("/v1/auctions/{id}", get(auctions::show).patch(edit::edit))
-        .route("/v1/auctions/{id}/state", get(auctions::state))
-        .route("/v1/auctions/{id}/open", post(drive::open))
-        .route("/v1/auctions/{id}/close", post(drive::close))
-        .route("/v1/auctions/{id}/cancel", post(drive::cancel))
-        .route("/v1/auctions/{id}/pause", post(drive::pause))
-        .route("/v1/auctions/{id}/resume", post(drive::resume))
-        .route("/v1/auctions/{id}/bids", get(bids::list).post(bids::place))
-        .route("/v1/bids/{id}", get(bids::show))
-        .route("/v1/me/bids", get(bids::own))
+    let (v1, _contract) = routes::routes().finish();
+    let v1 = v1
         .route_layer(from_fn_with_state(deps.verifier.clone(), identity::identify))
         .layer(from_fn_with_state(capacity, layers::within_capacity));
     finish(v1.merge(health_routes()), deps)
+}
+
+/// The contract of the API: an OpenAPI 3.1 document in JSON.
+#[must_use]
+pub fn contract() -> String {
+    routes::routes().finish().1
 }
 
 /// Liveness, readiness and metrics only, for a worker that does not play the API's role.

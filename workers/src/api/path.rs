@@ -9,14 +9,14 @@ use super::problem::ApiError;
 /// `{id}` as an auction's id.
 pub(super) struct AuctionPath(pub(super) AuctionId);
 
-/// `{id}` as a bid's id.
+/// `{bid_id}` as a bid's id.
 pub(super) struct BidPath(pub(super) BidId);
 
 impl<S: Send + Sync> FromRequestParts<S> for AuctionPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        id(parts, state, AuctionId::parse).await.map(Self)
+        id(parts, state, "id", AuctionId::parse).await.map(Self)
     }
 }
 
@@ -24,17 +24,18 @@ impl<S: Send + Sync> FromRequestParts<S> for BidPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        id(parts, state, BidId::parse).await.map(Self)
+        id(parts, state, "bid_id", BidId::parse).await.map(Self)
     }
 }
 
 async fn id<S: Send + Sync, T>(
     parts: &mut Parts,
     state: &S,
+    named: &str,
     parse: fn(&str) -> Result<T, InvalidId>,
 ) -> Result<T, ApiError> {
     let params = RawPathParams::from_request_parts(parts, state).await;
     let params = params.map_err(|_not_utf8| ApiError::not_found())?;
-    let id = params.iter().find(|(name, _)| *name == "id");
+    let id = params.iter().find(|(name, _)| *name == named);
     id.and_then(|(_, text)| parse(text).ok()).ok_or_else(ApiError::not_found)
 }

@@ -12,7 +12,7 @@ use crate::limits::{
     GRACE_MS_MAX, IMAGE_URLS_MAX, INCREMENT_BANDS_MAX, LABEL_CHARS_MAX, SOFT_CLOSE_S_MAX,
     TITLE_CHARS_MAX, URL_CHARS_MAX,
 };
-use crate::wire::{BidRequest, CreateAuction};
+use crate::wire::{BidRequest, CreateAuction, EditAuction};
 
 impl JsonSchema for BidRequest {
     fn schema_name() -> Cow<'static, str> {
@@ -41,66 +41,85 @@ impl JsonSchema for CreateAuction {
         object(
             "A new auction. Amounts are in minor units of its currency.",
             &["title", "starting_price", "duration_s"],
-            json!({
-                "title": text("What is sold, in one line.", TITLE_CHARS_MAX),
-                "description": optional(text("What is sold, at length.", DESCRIPTION_CHARS_MAX)),
-                "category": optional(text("For filtering the catalogue.", LABEL_CHARS_MAX)),
-                "condition": optional(text("Such as `new` or `restored`.", LABEL_CHARS_MAX)),
-                "image_urls": optional(json!({
-                    "description": "Pictures.",
-                    "type": "array",
-                    "maxItems": IMAGE_URLS_MAX,
-                    "items": {
-                        "type": "string",
-                        // Visible ASCII without `"`, `<`, `>` and `\`.
-                        "pattern": r"^https://[!#-;=?-\[\]-~]+$",
-                        "maxLength": URL_CHARS_MAX,
-                    },
-                })),
-                "currency": optional(currency("Default: USD.")),
-                "starting_price": amount("The lowest first bid."),
-                "reserve_price": optional(amount("Hidden: below it the lot is not sold. Not below `starting_price`.")),
-                "buy_now_price": optional(amount("A bid of this amount wins at once while the price is below it. Not below `starting_price` and `reserve_price`.")),
-                "bid_ceiling": optional(amount("The most anybody may bid. Not below any of the other prices.")),
-                "increments": optional(json!({
-                    "description": "How far the next bid must be above the price. The first band starts at 0, `from` rises, `step` never falls. Default: 100 at every price.",
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": INCREMENT_BANDS_MAX,
-                    "items": {
-                        "type": "object",
-                        "required": ["from", "step"],
-                        "additionalProperties": false,
-                        "properties": {
-                            "from": integer("The lowest price this band covers.", 0, AMOUNT_MAX),
-                            "step": amount("The least rise."),
-                        },
-                    },
-                })),
-                "opens_at": optional(json!({
-                    "description": "When it opens by itself.",
-                    "type": "string",
-                    "format": "date-time",
-                    // From 1970 on; a time with another offset counts as the UTC time it names.
-                    "pattern": "^(?:19[7-9]|[2-9][0-9]{2})[0-9]-",
-                })),
-                "duration_s": integer("How long it is live before any extension, in seconds.", DURATION_S_MIN, DURATION_S_MAX),
-                "soft_close": optional(json!({
-                    "description": "How bids in the last moments move the end. Default: 30 s, 30 s, 5 times.",
-                    "type": "object",
-                    "required": ["window_s", "extension_s", "max_extensions"],
-                    "additionalProperties": false,
-                    "properties": {
-                        "window_s": integer("A bid with less than this left may move the end, in seconds.", 0, SOFT_CLOSE_S_MAX),
-                        "extension_s": integer("The end moves to this long after the bid, in seconds.", 0, SOFT_CLOSE_S_MAX),
-                        "max_extensions": integer("How often the end may move.", 0, EXTENSIONS_MAX),
-                    },
-                })),
-                "grace_ms": optional(integer("How long closing waits for bids that reached the edge before the end, in milliseconds. Default: 0.", 0, GRACE_MS_MAX)),
-                "private": optional(json!({ "description": "Whether the video needs a token. Default: false.", "type": "boolean" })),
-            }),
+            auction(),
         )
     }
+}
+
+impl JsonSchema for EditAuction {
+    fn schema_name() -> Cow<'static, str> {
+        "EditAuction".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        object(
+            "What is to change. Null takes an optional field away, or back to its default; lists and objects are replaced as wholes.",
+            &[],
+            auction(),
+        )
+    }
+}
+
+/// The fields of an auction that its seller decides.
+fn auction() -> Value {
+    json!({
+        "title": text("What is sold, in one line.", TITLE_CHARS_MAX),
+        "description": optional(text("What is sold, at length.", DESCRIPTION_CHARS_MAX)),
+        "category": optional(text("For filtering the catalogue.", LABEL_CHARS_MAX)),
+        "condition": optional(text("Such as `new` or `restored`.", LABEL_CHARS_MAX)),
+        "image_urls": optional(json!({
+            "description": "Pictures.",
+            "type": "array",
+            "maxItems": IMAGE_URLS_MAX,
+            "items": {
+                "type": "string",
+                // Visible ASCII without `"`, `<`, `>` and `\`.
+                "pattern": r"^https://[!#-;=?-\[\]-~]+$",
+                "maxLength": URL_CHARS_MAX,
+            },
+        })),
+        "currency": optional(currency("Default: USD.")),
+        "starting_price": amount("The lowest first bid."),
+        "reserve_price": optional(amount("Hidden: below it the lot is not sold. Not below `starting_price`.")),
+        "buy_now_price": optional(amount("A bid of this amount wins at once while the price is below it. Not below `starting_price` and `reserve_price`.")),
+        "bid_ceiling": optional(amount("The most anybody may bid. Not below any of the other prices.")),
+        "increments": optional(json!({
+            "description": "How far the next bid must be above the price. The first band starts at 0, `from` rises, `step` never falls. Default: 100 at every price.",
+            "type": "array",
+            "minItems": 1,
+            "maxItems": INCREMENT_BANDS_MAX,
+            "items": {
+                "type": "object",
+                "required": ["from", "step"],
+                "additionalProperties": false,
+                "properties": {
+                    "from": integer("The lowest price this band covers.", 0, AMOUNT_MAX),
+                    "step": amount("The least rise."),
+                },
+            },
+        })),
+        "opens_at": optional(json!({
+            "description": "When it opens by itself.",
+            "type": "string",
+            "format": "date-time",
+            // From 1970 on; a time with another offset counts as the UTC time it names.
+            "pattern": "^(?:19[7-9]|[2-9][0-9]{2})[0-9]-",
+        })),
+        "duration_s": integer("How long it is live before any extension, in seconds.", DURATION_S_MIN, DURATION_S_MAX),
+        "soft_close": optional(json!({
+            "description": "How bids in the last moments move the end. Default: 30 s, 30 s, 5 times.",
+            "type": "object",
+            "required": ["window_s", "extension_s", "max_extensions"],
+            "additionalProperties": false,
+            "properties": {
+                "window_s": integer("A bid with less than this left may move the end, in seconds.", 0, SOFT_CLOSE_S_MAX),
+                "extension_s": integer("The end moves to this long after the bid, in seconds.", 0, SOFT_CLOSE_S_MAX),
+                "max_extensions": integer("How often the end may move.", 0, EXTENSIONS_MAX),
+            },
+        })),
+        "grace_ms": optional(integer("How long closing waits for bids that reached the edge before the end, in milliseconds. Default: 0.", 0, GRACE_MS_MAX)),
+        "private": optional(json!({ "description": "Whether the video needs a token. Default: false.", "type": "boolean" })),
+    })
 }
 
 fn object(description: &str, required: &[&str], properties: Value) -> Schema {

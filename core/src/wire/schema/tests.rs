@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::auction::Outcome;
 use crate::ids::InvalidId;
-use crate::wire::{AuctionView, BidRequest, CreateAuction, InvalidBody};
+use crate::wire::{AuctionView, BidRequest, CreateAuction, EditAuction, InvalidBody};
 
 fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
@@ -160,6 +160,12 @@ fn a_bid_is_parsed_to_the_edges_of_its_schema_and_no_further() {
 #[test]
 fn an_auction_is_parsed_to_the_edges_of_its_schema_and_no_further() {
     check(CreateAuction::parse);
+}
+
+#[test]
+fn a_change_is_parsed_to_the_edges_of_its_schema_and_no_further() {
+    check(EditAuction::parse);
+    assert_eq!(members(&of::<EditAuction>()), members(&of::<CreateAuction>()));
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn every_refusal_is_a_problem_with_its_status_and_headers() {
     for (refusal, status, code, headers) in [
         (Refusal::NotFound, 404, "not-found", &[][..]),
         (
-            Refusal::MethodNotAllowed { allow: "GET, POST" },
+            Refusal::MethodNotAllowed { allow: "GET, POST".to_owned() },
             405,
             "method-not-allowed",
             &[("allow", "GET, POST")],

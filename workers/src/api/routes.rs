@@ -1,0 +1,133 @@
+//! Every route under `/v1`, with its part of the contract.
+
+use gavel_core::wire::{
+    AuctionView, BidItem, BidReceipt, BidRequest, Code, CreateAuction, EditAuction, OwnBidItem,
+    Page, StateView, Status, schema,
+};
+use schemars::SchemaGenerator;
+
+use super::contract::{Access, Operation, Routes};
+use super::{auctions, bids, drive, edit};
+
+/// The routes. The contract's own is added by [`Routes::finish`].
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/v1/auctions", auctions::list, list_auctions())
+        .post("/v1/auctions", auctions::create, create_auction())
+        .get("/v1/auctions/{id}", auctions::show, show_auction())
+        .patch("/v1/auctions/{id}", edit::edit, edit_auction())
+        .get("/v1/auctions/{id}/state", auctions::state, show_state())
+        .post(
+            "/v1/auctions/{id}/open",
+            drive::open,
+            driving("openAuction", "Open an auction", "It takes bids from now on."),
+        )
+        .post(
+            "/v1/auctions/{id}/close",
+            drive::close,
+            driving("closeAuction", "Close an auction", "The hammer, before the time is up."),
+        )
+        .post(
+            "/v1/auctions/{id}/cancel",
+            drive::cancel,
+            driving("cancelAuction", "Cancel an auction", "It ends without a winner."),
+        )
+        .post(
+            "/v1/auctions/{id}/pause",
+            drive::pause,
+            driving("pauseAuction", "Pause an auction", "It takes no bids and its clock stops."),
+        )
+        .post(
+            "/v1/auctions/{id}/resume",
+            drive::resume,
+            driving("resumeAuction", "Resume an auction", "It has as much time left as before."),
+        )
+        .get("/v1/auctions/{id}/bids", bids::list, list_bids())
+        .post("/v1/auctions/{id}/bids", bids::place, place_bid())
+        .get("/v1/bids/{bid_id}", bids::show, show_bid())
+        .get("/v1/me/bids", bids::own, list_own_bids())
+}
+
+fn list_auctions() -> Operation {
+    Operation::new("listAuctions", "List auctions, newest first", Access::Anyone)
+        .query(
+            "status",
+            "Only those where they are in their life.",
+            SchemaGenerator::subschema_for::<Status>,
+        )
+        .query("category", "Only those of this category.", |_| schema::category())
+        .paged()
+        .answers::<Page<AuctionView>>(200, "A page of auctions.")
+}
+
+fn create_auction() -> Operation {
+    Operation::new("createAuction", "Create an auction", Access::SignedIn)
+        .about("A deployment may demand the Cognito group `seller`.")
+        .idempotent()
+        .body::<CreateAuction>()
+        .answers::<AuctionView>(201, "The new auction.")
+        .answers::<AuctionView>(200, "The auction that an earlier request of this key made.")
+        .located()
+        .refuses(&[Code::Forbidden, Code::IdempotencyConflict])
+}
+
+fn show_auction() -> Operation {
+    Operation::new("getAuction", "Show an auction", Access::Anyone)
+        .about("The reserve is shown to its seller only.")
+        .answers::<AuctionView>(200, "The auction.")
+}
+
+fn edit_auction() -> Operation {
+    Operation::new("editAuction", "Change an auction that is not open yet", Access::SignedIn)
+        .about("Fields that are not named stay as they are.")
+        .body::<EditAuction>()
+        .answers::<AuctionView>(200, "The auction as it is now.")
+        .refuses(&[Code::Forbidden, Code::AuctionNotScheduled])
+}
+
+fn show_state() -> Operation {
+    Operation::new("getAuctionState", "Show the live state of an auction", Access::Anyone)
+        .answers::<StateView>(200, "The state.")
+}
+
+fn driving(id: &'static str, summary: &'static str, about: &'static str) -> Operation {
+    Operation::new(id, summary, Access::SignedIn)
+        .about(about)
+        .answers::<AuctionView>(200, "The auction as it is now. Asking twice is harmless.")
+        .refuses(&[Code::Forbidden, Code::AuctionNotLive, Code::AuctionClosed])
+}
+
+fn list_bids() -> Operation {
+    Operation::new("listBids", "List the bids of an auction, newest first", Access::Anyone)
+        .about("The history follows the live state within moments.")
+        .paged()
+        .answers::<Page<BidItem>>(200, "A page of accepted bids.")
+}
+
+fn place_bid() -> Operation {
+    Operation::new("placeBid", "Place a bid", Access::SignedIn)
+        .idempotent()
+        .body::<BidRequest>()
+        .answers::<BidReceipt>(201, "The bid was accepted.")
+        .answers::<BidReceipt>(200, "An earlier request of this key was accepted.")
+        .refuses(&[
+            Code::SellerCannotBid,
+            Code::AuctionNotLive,
+            Code::AuctionClosed,
+            Code::BidTooLow,
+            Code::IdempotencyConflict,
+            Code::BidAboveCeiling,
+        ])
+}
+
+fn show_bid() -> Operation {
+    Operation::new("getBid", "Show whether a bid of one's own counts", Access::SignedIn)
+        .about("Settles a time-out. Somebody else's bid is not found.")
+        .answers::<BidReceipt>(200, "The bid was accepted.")
+}
+
+fn list_own_bids() -> Operation {
+    Operation::new("listOwnBids", "List one's own bids, newest first", Access::SignedIn)
+        .paged()
+        .answers::<Page<OwnBidItem>>(200, "A page of one's own accepted bids in all auctions.")
+}
