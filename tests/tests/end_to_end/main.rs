@@ -4,6 +4,7 @@
 
 mod bidding;
 mod closing;
+mod contract;
 mod delivery;
 mod opening;
 mod outage;

@@ -1,0 +1,151 @@
+//! Running schemathesis against the edge, with things to ask about.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use gavel_local::paths;
+use gavel_tests::World;
+use gavel_tests::world::{Bidder, key};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::CONTRACT;
+
+/// How long it may take: about 15 s on two idle cores, and the tests are ended after 120 s.
+const WITHIN: Duration = Duration::from_secs(90);
+/// Idempotency keys to choose from: enough that few requests meet one with another body.
+const KEYS: usize = 500;
+/// An auction that does not exist.
+const NOWHERE: &str = "use1_01928e2c-7f3e-7abc-8def-0123456789ab";
+
+/// Names and values of what schemathesis may ask about.
+pub(super) struct Things(Vec<(&'static str, Vec<String>)>);
+
+/// Makes auctions and bids of every kind, for `bidders[0]` to ask about.
+pub(super) async fn things(world: &World) -> Result<Things> {
+    // The first of each is what schemathesis takes when something else is in question.
+    let (mut auctions, mut bids) = (Vec::new(), Vec::new());
+    for changes in [
+        json!({"description": "A line.\nAnd another.", "reserve_price": 5_000}),
+        json!({"bid_ceiling": 100_000, "category": "art"}),
+        json!({"buy_now_price": 1_000, "image_urls": ["https://example.com/a.jpg"]}),
+    ] {
+        let auction = world.live_auction(long(changes)).await?;
+        for (bidder, amount) in [(0, 100), (1, 200), (0, 300)] {
+            let placed = world.bid(&auction, &world.bidders[bidder], amount).await?;
+            ensure!(placed.status == 201, "no bid: {placed:?}");
+            bids.push(text(&placed.body["bid_id"]));
+        }
+        auctions.push(auction);
+    }
+    for action in ["pause", "close", "cancel"] {
+        let auction = world.live_auction(long(json!({}))).await?;
+        let placed = world.bid(&auction, &world.bidders[0], 100).await?;
+        ensure!(placed.status == 201, "no bid: {placed:?}");
+        act(world, &auction, action, &world.seller).await?;
+        auctions.push(auction);
+    }
+    let (driven, ended) = (to_drive(world).await?, to_drive(world).await?);
+    auctions.extend([driven[0].clone(), world.auction(json!({"category": "art"})).await?]);
+    auctions.push(NOWHERE.to_owned());
+    bids.push(format!("{NOWHERE}_{}", "0".repeat(32)));
+    let keys = (0..KEYS).map(|_| key()).collect();
+    Ok(Things(vec![
+        ("auctions", auctions),
+        ("bids", bids),
+        ("driven", driven),
+        ("ended", ended),
+        ("keys", keys),
+    ]))
+}
+
+/// Auctions of `bidders[0]`, scheduled and live, and one that is not theirs to drive.
+async fn to_drive(world: &World) -> Result<Vec<String>> {
+    let asker = &world.bidders[0];
+    let mut auctions = Vec::new();
+    for number in 0..8 {
+        let body = long(json!({"title": "A chair", "starting_price": 100}));
+        let made = world.edge.post("/v1/auctions", &asker.token, &key(), &body).await?;
+        ensure!(made.status == 201, "not made: {made:?}");
+        let auction = text(&made.body["id"]);
+        if number % 2 == 0 {
+            act(world, &auction, "open", asker).await?;
+        }
+        auctions.push(auction);
+    }
+    auctions.push(world.live_auction(long(json!({}))).await?);
+    Ok(auctions)
+}
+
+async fn act(world: &World, auction: &str, action: &str, who: &Bidder) -> Result<()> {
+    let path = format!("/v1/auctions/{auction}/{action}");
+    let done = world.edge.act(&path, &who.token).await?;
+    ensure!(done.status == 200, "{action} failed: {done:?}");
+    Ok(())
+}
+
+/// `changes`, and so long that nothing ends while it is asked about.
+fn long(mut changes: Value) -> Value {
+    changes["duration_s"] = json!(3_600);
+    changes
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Has schemathesis ask everything as `asker`; as nobody, only what nobody may ask. Fails with its
+/// report when an answer does not keep the contract, or when an operation never did what it is for.
+pub(super) async fn run(world: &World, things: &Things, asker: Option<&Bidder>) -> Result<()> {
+    let program = paths::local_dir().join("venv/schemathesis/bin/schemathesis");
+    ensure!(program.is_file(), "schemathesis is not installed: run `infra/local/install test`");
+    let folder = world.stack.logs().join("schemathesis");
+    std::fs::create_dir_all(&folder)?;
+    let (config, report) = (folder.join("schemathesis.toml"), folder.join("report.json"));
+    std::fs::write(&config, settings(things, asker)?)?;
+    let mut command = Command::new(program);
+    command.arg("--config-file").arg(&config).args(["run", "--no-color"]);
+    if let Some(asker) = asker {
+        command.env("GAVEL_TOKEN", &asker.token);
+    } else {
+        command.args(["--include-method", "GET", "--exclude-path-regex", "^/v1/(me|bids)/"]);
+    }
+    command.arg("--report-json-path").arg(&report);
+    command.arg(format!("{}{CONTRACT}", world.stack.settings.edge_url));
+    command.current_dir(&folder).kill_on_drop(true);
+    let output = tokio::time::timeout(WITHIN, command.output()).await;
+    let output = output.context("schemathesis takes too long")??;
+    let told = String::from_utf8_lossy(&output.stdout);
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the contract is not kept:\n{told}\n{complaints}");
+    every_operation_succeeded(&report)
+}
+
+/// The committed settings, with who asks and what there is.
+fn settings(things: &Things, asker: Option<&Bidder>) -> Result<String> {
+    let committed = "tests/tests/end_to_end/contract/schemathesis.toml";
+    let mut text = std::fs::read_to_string(paths::checkout().join(committed))?;
+    if asker.is_some() {
+        text.push_str("\n[auth.openapi.cognito]\nbearer = \"${GAVEL_TOKEN}\"\n");
+    }
+    for (name, values) in &things.0 {
+        // A list of plain texts is written the same in JSON and TOML.
+        writeln!(text, "\n[dictionaries.{name}]\nvalues = {}", json!(values))?;
+    }
+    Ok(text)
+}
+
+/// Without this, answering 404 to everything would keep the contract, too.
+fn every_operation_succeeded(report: &Path) -> Result<()> {
+    let report: Value = serde_json::from_slice(&std::fs::read(report)?)?;
+    let rates = report["valid_rates"].as_object().context("no rates in the report")?;
+    ensure!(!rates.is_empty(), "nothing was asked");
+    for (operation, phases) in rates {
+        let phases = phases.as_object().into_iter().flat_map(serde_json::Map::values);
+        let accepted: u64 = phases.filter_map(|phase| phase["accepted"].as_u64()).sum();
+        ensure!(accepted > 0, "{operation} never succeeded: {rates:#?}");
+    }
+    Ok(())
+}
