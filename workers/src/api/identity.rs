@@ -143,9 +143,10 @@ async fn read_body(parts: &Parts, body: Body) -> Result<axum::body::Bytes, ApiEr
     })
 }
 
-fn body_bytes_max(method: &Method, route: &str) -> usize {
+/// The longest body that a route takes, in bytes.
+pub(super) fn body_bytes_max(method: &Method, route: &str) -> usize {
     match (method.as_str(), route) {
-        ("POST", "/v1/auctions") => AUCTION_BODY_BYTES_MAX,
+        ("POST", "/v1/auctions") | ("PATCH", "/v1/auctions/{id}") => AUCTION_BODY_BYTES_MAX,
         ("POST", "/v1/auctions/{id}/bids") => BID_BODY_BYTES_MAX,
         _ => EMPTY_BODY_BYTES_MAX,
     }

@@ -48,6 +48,7 @@ pub(super) async fn things(world: &World) -> Result<Things> {
         auctions.push(auction);
     }
     let (driven, ended) = (to_drive(world).await?, to_drive(world).await?);
+    let scheduled = to_drive(world).await?.into_iter().skip(1).step_by(2).collect();
     auctions.extend([driven[0].clone(), world.auction(json!({"category": "art"})).await?]);
     auctions.push(NOWHERE.to_owned());
     bids.push(format!("{NOWHERE}_{}", "0".repeat(32)));
@@ -57,6 +58,7 @@ pub(super) async fn things(world: &World) -> Result<Things> {
         ("bids", bids),
         ("driven", driven),
         ("ended", ended),
+        ("scheduled", scheduled),
         ("keys", keys),
     ]))
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use axum::http::Method;
 use serde_json::Value;
 
 use crate::api::contract;
+use crate::api::identity::body_bytes_max;
+use crate::limits::EMPTY_BODY_BYTES_MAX;
 
 const COMMITTED: &str = include_str!("../../../openapi.json");
 
@@ -40,6 +43,18 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
         }
         Value::Array(items) => items.iter().for_each(|item| references(item, found)),
         _ => {}
+    }
+}
+
+#[test]
+fn a_route_that_takes_a_body_has_room_for_one() {
+    let contract: Value = serde_json::from_str(&contract()).unwrap();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let has_room = body_bytes_max(&method, path) > EMPTY_BODY_BYTES_MAX;
+            assert_eq!(has_room, operation["requestBody"].is_object(), "{method} {path}");
+        }
     }
 }
 
