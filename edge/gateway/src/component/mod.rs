@@ -27,7 +27,7 @@ thread_local! {
 #[http_service]
 async fn serve(request: Request) -> impl IntoResponse {
     let gateway = gateway().await;
-    let reply = handle(&Runtime::default(), gateway.as_deref(), request).await;
+    let reply = handle(&Runtime, gateway.as_deref(), request).await;
     reply.map(Full::<Bytes>::new)
 }
 

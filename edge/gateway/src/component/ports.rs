@@ -16,20 +16,20 @@ use crate::ports::{Clock, Fetch, FetchError, KeyValue, Outgoing, Random, StoreEr
 pub(super) struct Runtime;
 
 async fn open() -> Result<Store, StoreError> {
-    Store::open_default().await.map_err(failed)
+    Store::open_default().await.map_err(|error| failed(&error))
 }
 
-fn failed(error: spin_sdk::key_value::Error) -> StoreError {
+fn failed(error: &spin_sdk::key_value::Error) -> StoreError {
     StoreError(error.to_string())
 }
 
 impl KeyValue for Runtime {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        open().await?.get(key).await.map_err(failed)
+        open().await?.get(key).await.map_err(|error| failed(&error))
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        open().await?.set(key, value).await.map_err(failed)
+        open().await?.set(key, value).await.map_err(|error| failed(&error))
     }
 }
 
