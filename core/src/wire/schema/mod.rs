@@ -118,7 +118,7 @@ pub(super) struct PublicName;
 schema!(
     PublicName,
     json_schema!({
-        "description": "The name others see for a bidder. The same person has another one in each auction.",
+        "description": "The name others see for a bidder: another one in each auction.",
         "type": "string",
         "pattern": "^bidder-[0-9a-f]{8}$",
     })

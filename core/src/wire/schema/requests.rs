@@ -20,12 +20,16 @@ impl JsonSchema for BidRequest {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let about_amount = "What is offered now, in minor units. At least the `minimum_next` of \
+            the auction.";
+        let about_max = "What the bidder is good for, in minor units; not below `amount`. Nobody \
+            else sees it. Default: `amount`.";
         object(
             "An offer. `max` lets the bid rise by itself, step by step, against others.",
             &["amount"],
-            json!({
-                "amount": amount("What is offered now, in minor units. At least `minimum_next` of the auction."),
-                "max": optional(amount("What the bidder is good for, in minor units; not below `amount`. Nobody else sees it. Default: `amount`.")),
+            &json!({
+                "amount": amount(about_amount),
+                "max": optional(amount(about_max)),
                 "currency": optional(currency("Must be the auction's, when given.")),
             }),
         )
@@ -41,7 +45,7 @@ impl JsonSchema for CreateAuction {
         object(
             "A new auction. Amounts are in minor units of its currency.",
             &["title", "starting_price", "duration_s"],
-            auction(),
+            &auction(),
         )
     }
 }
@@ -53,76 +57,108 @@ impl JsonSchema for EditAuction {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         object(
-            "What is to change. Null takes an optional field away, or back to its default; lists and objects are replaced as wholes.",
+            "What is to change. Null takes an optional field away, or back to its default; lists \
+             and objects are replaced as wholes.",
             &[],
-            auction(),
+            &auction(),
         )
     }
 }
 
 /// The fields of an auction that its seller decides.
 fn auction() -> Value {
+    let about_buy_now = "A bid of this amount wins at once while the price is below it. Not below \
+        `starting_price` and `reserve_price`.";
+    let about_grace = "How long closing waits for bids that reached the edge before the end, in \
+        milliseconds. Default: 0.";
+    let duration = "How long it is live before any extension, in seconds.";
     json!({
         "title": text("What is sold, in one line.", TITLE_CHARS_MAX),
         "description": optional(text("What is sold, at length.", DESCRIPTION_CHARS_MAX)),
         "category": optional(text("For filtering the catalogue.", LABEL_CHARS_MAX)),
         "condition": optional(text("Such as `new` or `restored`.", LABEL_CHARS_MAX)),
-        "image_urls": optional(json!({
-            "description": "Pictures.",
-            "type": "array",
-            "maxItems": IMAGE_URLS_MAX,
-            "items": {
-                "type": "string",
-                // Visible ASCII without `"`, `<`, `>` and `\`.
-                "pattern": r"^https://[!#-;=?-\[\]-~]+$",
-                "maxLength": URL_CHARS_MAX,
-            },
-        })),
+        "image_urls": optional(image_urls()),
         "currency": optional(currency("Default: USD.")),
         "starting_price": amount("The lowest first bid."),
-        "reserve_price": optional(amount("Hidden: below it the lot is not sold. Not below `starting_price`.")),
-        "buy_now_price": optional(amount("A bid of this amount wins at once while the price is below it. Not below `starting_price` and `reserve_price`.")),
-        "bid_ceiling": optional(amount("The most anybody may bid. Not below any of the other prices.")),
-        "increments": optional(json!({
-            "description": "How far the next bid must be above the price. The first band starts at 0, `from` rises, `step` never falls. Default: 100 at every price.",
-            "type": "array",
-            "minItems": 1,
-            "maxItems": INCREMENT_BANDS_MAX,
-            "items": {
-                "type": "object",
-                "required": ["from", "step"],
-                "additionalProperties": false,
-                "properties": {
-                    "from": integer("The lowest price this band covers.", 0, AMOUNT_MAX),
-                    "step": amount("The least rise."),
-                },
-            },
+        "reserve_price": optional(amount(
+            "Hidden: below it the lot is not sold. Not below `starting_price`."
+        )),
+        "buy_now_price": optional(amount(about_buy_now)),
+        "bid_ceiling": optional(amount(
+            "The most anybody may bid. Not below any of the other prices."
+        )),
+        "increments": optional(increments()),
+        "opens_at": optional(opens_at()),
+        "duration_s": integer(duration, DURATION_S_MIN, DURATION_S_MAX),
+        "soft_close": optional(soft_close()),
+        "grace_ms": optional(integer(about_grace, 0, GRACE_MS_MAX)),
+        "private": optional(json!({
+            "description": "Whether the video needs a token. Default: false.",
+            "type": "boolean",
         })),
-        "opens_at": optional(json!({
-            "description": "When it opens by itself.",
-            "type": "string",
-            "format": "date-time",
-            // From 1970 on; a time with another offset counts as the UTC time it names.
-            "pattern": "^(?:19[7-9]|[2-9][0-9]{2})[0-9]-",
-        })),
-        "duration_s": integer("How long it is live before any extension, in seconds.", DURATION_S_MIN, DURATION_S_MAX),
-        "soft_close": optional(json!({
-            "description": "How bids in the last moments move the end. Default: 30 s, 30 s, 5 times.",
-            "type": "object",
-            "required": ["window_s", "extension_s", "max_extensions"],
-            "additionalProperties": false,
-            "properties": {
-                "window_s": integer("A bid with less than this left may move the end, in seconds.", 0, SOFT_CLOSE_S_MAX),
-                "extension_s": integer("The end moves to this long after the bid, in seconds.", 0, SOFT_CLOSE_S_MAX),
-                "max_extensions": integer("How often the end may move.", 0, EXTENSIONS_MAX),
-            },
-        })),
-        "grace_ms": optional(integer("How long closing waits for bids that reached the edge before the end, in milliseconds. Default: 0.", 0, GRACE_MS_MAX)),
-        "private": optional(json!({ "description": "Whether the video needs a token. Default: false.", "type": "boolean" })),
     })
 }
 
-fn object(description: &str, required: &[&str], properties: Value) -> Schema {
+fn image_urls() -> Value {
+    json!({
+        "description": "Pictures.",
+        "type": "array",
+        "maxItems": IMAGE_URLS_MAX,
+        "items": {
+            "type": "string",
+            // Visible ASCII without `"`, `<`, `>` and `\`.
+            "pattern": r"^https://[!#-;=?-\[\]-~]+$",
+            "maxLength": URL_CHARS_MAX,
+        },
+    })
+}
+
+fn increments() -> Value {
+    json!({
+        "description": "How far the next bid must be above the price. The first band starts at 0, \
+            `from` rises, `step` never falls. Default: 100 at every price.",
+        "type": "array",
+        "minItems": 1,
+        "maxItems": INCREMENT_BANDS_MAX,
+        "items": {
+            "type": "object",
+            "required": ["from", "step"],
+            "additionalProperties": false,
+            "properties": {
+                "from": integer("The lowest price this band covers.", 0, AMOUNT_MAX),
+                "step": amount("The least rise."),
+            },
+        },
+    })
+}
+
+fn opens_at() -> Value {
+    json!({
+        "description": "When it opens by itself.",
+        "type": "string",
+        "format": "date-time",
+        // From 1970 on. At the very ends of the range the offset matters, which this cannot say.
+        "pattern": "^(?:19[7-9]|[2-9][0-9]{2})[0-9]-",
+    })
+}
+
+fn soft_close() -> Value {
+    let window = "A bid with less than this left may move the end, in seconds.";
+    let extension = "The end moves to this long after the bid, in seconds.";
+    json!({
+        "description": "How bids in the last moments move the end. Default: 30 s, 30 s, 5 times.",
+        "type": "object",
+        "required": ["window_s", "extension_s", "max_extensions"],
+        "additionalProperties": false,
+        "properties": {
+            "window_s": integer(window, 0, SOFT_CLOSE_S_MAX),
+            "extension_s": integer(extension, 0, SOFT_CLOSE_S_MAX),
+            "max_extensions": integer("How often the end may move.", 0, EXTENSIONS_MAX),
+        },
+    })
+}
+
+fn object(description: &str, required: &[&str], properties: &Value) -> Schema {
     json_schema!({
         "description": description,
         "type": "object",

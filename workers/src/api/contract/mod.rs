@@ -1,8 +1,8 @@
 //! The API's contract, OpenAPI 3.1, made from the same table as the router: a route cannot exist
 //! without its documentation, nor be documented without existing.
 //!
-//! Schemas come from the wire types of `gavel_core`. It describes the API as clients meet it, through
-//! the edge, so the edge's own refusals are in it, too.
+//! Schemas come from the wire types of `gavel_core`. It describes the API as clients meet it,
+//! through the edge, so the edge's own refusals are in it, too.
 
 mod operation;
 mod problems;
@@ -114,10 +114,14 @@ impl Routes {
 
     /// The router, which also serves the contract itself, and the contract.
     pub(super) fn finish(mut self) -> (Router<Deps>, String) {
+        let schema = |_: &mut SchemaGenerator| {
+            let required = ["openapi", "info", "paths"];
+            schemars::json_schema!({ "type": "object", "required": required })
+        };
         let own = Operation::new("getContract", "This document", Access::Anyone).answers_with(
             200,
             "The contract of the API.",
-            |_| schemars::json_schema!({ "type": "object", "required": ["openapi", "info", "paths"] }),
+            schema,
         );
         self.document(&Method::GET, CONTRACT_PATH, own);
         let Self { router, paths, parts } = self;
@@ -158,6 +162,6 @@ fn write(paths: BTreeMap<&'static str, Map<String, Value>>, mut parts: Parts) ->
 
 const DESCRIPTION: &str = "\
 Amounts are whole numbers of the currency's minor unit (cents for USD), times RFC 3339 in UTC. \
-Unknown fields and query parameters are refused. Every refusal is an RFC 9457 problem with a stable \
-`code`; branch on it, never on a text. A request with an `Idempotency-Key` can be repeated safely: \
-the same key gets the first answer.";
+Unknown fields and query parameters are refused. Every refusal is an RFC 9457 problem with a \
+stable `code`; branch on it, never on a text. A request with an `Idempotency-Key` can be repeated \
+safely: the same key gets the first answer.";

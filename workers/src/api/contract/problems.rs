@@ -1,5 +1,5 @@
-//! Problems as the contract has them: a response for each code, and one for each status that several
-//! codes of an operation share; and the headers of all replies.
+//! Problems as the contract has them: a response for each code, and one for each status that
+//! several codes of an operation share; and the headers of all replies.
 
 use std::collections::BTreeMap;
 
@@ -40,9 +40,11 @@ fn response(codes: &[Code]) -> Value {
         several => json!({ "oneOf": several }),
     };
     let schema = json!({ "allOf": [{ "$ref": "#/components/schemas/Problem" }, special] });
+    let headers: Map<String, Value> =
+        codes.iter().flat_map(|code| marks(special_headers(*code))).collect();
     json!({
         "description": format!("{}.", titles.join("; or: ")),
-        "headers": codes.iter().flat_map(|code| marks(special_headers(*code))).collect::<Map<_, _>>(),
+        "headers": headers,
         "content": { PROBLEM_CONTENT_TYPE: { "schema": schema } },
     })
 }
@@ -87,7 +89,11 @@ pub(super) fn marks<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> Map<Str
 
 /// Every header that a reply may have to tell something.
 pub(super) fn headers() -> Value {
-    let header = |description: &str, schema: Value| json!({ "description": description, "required": true, "schema": schema });
+    let header = |description: &str, schema: Value| {
+        let mut header = json!({ "description": description, "required": true });
+        header["schema"] = schema;
+        header
+    };
     let text = || json!({ "type": "string", "minLength": 1 });
     json!({
         "X-Request-Id": header("Names the request in the logs.", text()),
