@@ -39,3 +39,7 @@ pub const QUEUE_RETENTION_S: u32 = 86_400;
 
 /// How long a received message stays hidden from other receivers, in seconds.
 pub const QUEUE_VISIBILITY_S: u32 = 300;
+
+/// Silence after which the nodes of a Redis Cluster think one of them lost, in milliseconds. Redis's
+/// default is 15,000; tests of a lost node should not wait that long, nor take a busy machine for one.
+pub const CLUSTER_NODE_TIMEOUT_MS: u32 = 5_000;

@@ -53,6 +53,9 @@ pub struct Options {
     pub durable: bool,
     /// Where it listens.
     pub ports: Ports,
+    /// How many nodes Redis has: one, or three or more that are a cluster. Nodes after the first take
+    /// free ports.
+    pub redis_nodes: usize,
     /// Appended to the names of pool, queues, table and (with `_` for `-`) database.
     pub suffix: String,
     /// The password of the sample accounts.
@@ -107,6 +110,7 @@ impl Options {
             keep: true,
             durable: true,
             ports,
+            redis_nodes: 1,
             suffix: String::new(),
             password: secret::password(),
             workers: vec![WorkerOptions::named("workers")],

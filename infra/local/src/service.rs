@@ -36,13 +36,21 @@ pub struct Service {
     pub process: Process,
     probe: Probe,
     port: Port,
+    /// Another port that it listens on.
+    _second: Option<Port>,
 }
 
 impl Service {
     /// A service that is not started yet.
     #[must_use]
     pub fn new(spec: Spec, probe: Probe, port: Port) -> Self {
-        Self { process: Process::new(spec), probe, port }
+        Self { process: Process::new(spec), probe, port, _second: None }
+    }
+
+    /// Keeps `port`, too, claimed as long as the service is there.
+    #[must_use]
+    pub fn holding(self, port: Port) -> Self {
+        Self { _second: Some(port), ..self }
     }
 
     /// Its name.

@@ -45,8 +45,10 @@ settings! {
     region = "GAVEL_REGION",
     /// The secret between edge and workers.
     edge_key = "GAVEL_EDGE_KEY",
-    /// Redis.
+    /// Redis; of a cluster all nodes, with commas between them.
     redis_url = "REDIS_URL",
+    /// Whether Redis is a cluster.
+    redis_cluster = "GAVEL_REDIS_CLUSTER",
     /// PostgreSQL, with user, password and database.
     database_url = "DATABASE_URL",
     /// The AWS emulator.

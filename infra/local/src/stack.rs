@@ -27,8 +27,10 @@ pub struct Stack {
     pub edge: Option<Service>,
     /// The workers.
     pub workers: Vec<Service>,
-    /// Redis.
+    /// Redis; of a cluster the first node.
     pub redis: Service,
+    /// The other nodes of a cluster.
+    pub redis_others: Vec<Service>,
     /// PostgreSQL.
     pub postgres: Service,
     /// The AWS emulator. Killing it loses its state; see [`crate::emulator`].
@@ -52,7 +54,6 @@ impl Stack {
         let mut dir = Dir::make(&options.dir, options.keep)?;
         let (data, logs) = (dir.data(), dir.logs());
         let names = Names::new(&options.suffix);
-        let mut redis = redis::service(&data, &logs, ports.redis.clone())?;
         let mut emulator = emulator::service(&data, &logs, ports.aws.clone())?;
         let clients = Clients::new(&emulator.url());
 
@@ -68,8 +69,8 @@ impl Stack {
             let resources = provision::provision(&clients, &names, password);
             progress.step("user pool, accounts, queues, table", resources).await
         };
-        let ((), postgres, resources) = tokio::try_join!(
-            progress.step("Redis", redis.start()),
+        let ((redis, redis_others), postgres, resources) = tokio::try_join!(
+            progress.step("Redis", start_redis(&options, &dir)),
             progress.step("PostgreSQL", start_postgres),
             start_aws,
         )?;
@@ -77,7 +78,8 @@ impl Stack {
         let settings = Settings {
             edge_url: ports.edge.url(),
             workers_url: ports.workers.url(),
-            redis_url: redis::url(&redis),
+            redis_url: redis::urls([&redis].into_iter().chain(&redis_others)),
+            redis_cluster: (!redis_others.is_empty()).to_string(),
             database_url: postgres.url(&database),
             aws_endpoint_url: emulator.url(),
             ..settings(resources, password)
@@ -88,7 +90,18 @@ impl Stack {
         )?;
         dir.started = true;
         let (postgres, progress) = (postgres.service, *progress);
-        Ok(Self { edge, workers, redis, postgres, emulator, settings, aws: clients, progress, dir })
+        Ok(Self {
+            edge,
+            workers,
+            redis,
+            redis_others,
+            postgres,
+            emulator,
+            settings,
+            aws: clients,
+            progress,
+            dir,
+        })
     }
 
     /// Starts one more worker, on a free port.
@@ -121,6 +134,11 @@ impl Stack {
         provision::add_user(&self.aws.cognito, user_pool_id, account, password, groups).await
     }
 
+    /// The nodes of Redis, in the order of their slots.
+    pub fn redis_nodes(&self) -> impl Iterator<Item = &Service> {
+        [&self.redis].into_iter().chain(&self.redis_others)
+    }
+
     /// The folder of the logs.
     #[must_use]
     pub fn logs(&self) -> PathBuf {
@@ -129,8 +147,9 @@ impl Stack {
 
     /// Every part, from the edge inwards.
     pub fn services(&mut self) -> impl Iterator<Item = &mut Service> {
-        let Self { edge, workers, redis, postgres, emulator, .. } = self;
-        edge.iter_mut().chain(workers).chain([redis, postgres, emulator])
+        let Self { edge, workers, redis, redis_others, postgres, emulator, .. } = self;
+        let stores = [redis].into_iter().chain(redis_others).chain([postgres, emulator]);
+        edge.iter_mut().chain(workers).chain(stores)
     }
 
     /// Stops everything in good order: the edge, the workers, then what they depend on.
@@ -144,8 +163,10 @@ impl Stack {
         }
         let workers = futures::future::try_join_all(self.workers.iter_mut().map(Service::stop));
         progress.step("stopping the workers", workers).await?;
+        let redis = [&mut self.redis].into_iter().chain(&mut self.redis_others);
+        let redis = futures::future::try_join_all(redis.map(Service::stop));
         tokio::try_join!(
-            progress.step("stopping Redis", self.redis.stop()),
+            progress.step("stopping Redis", redis),
             progress.step("stopping PostgreSQL", self.postgres.stop()),
             progress.step("stopping the AWS emulator", self.emulator.stop()),
         )?;
@@ -188,6 +209,23 @@ fn settings(made: Resources, password: &str) -> Settings {
         password: password.to_owned(),
         ..Settings::default()
     }
+}
+
+/// The first node and the others.
+async fn start_redis(options: &Options, dir: &Dir) -> Result<(Service, Vec<Service>)> {
+    let (data, logs, port) = (dir.data(), dir.logs(), options.ports.redis.clone());
+    if options.redis_nodes == 1 {
+        let mut only = redis::service(&data, &logs, port)?;
+        only.start().await?;
+        return Ok((only, Vec::new()));
+    }
+    let mut ports = vec![port];
+    while ports.len() < options.redis_nodes {
+        ports.push(Port::free()?);
+    }
+    let mut nodes = redis::cluster(&data, &logs, ports).await?;
+    let others = nodes.split_off(1);
+    Ok((nodes.pop().context("Redis has at least one node")?, others))
 }
 
 async fn start_workers(options: &Options, settings: &Settings, dir: &Dir) -> Result<Vec<Service>> {

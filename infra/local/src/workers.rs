@@ -48,6 +48,7 @@ fn environment(settings: &Settings) -> Vec<(&'static str, String)> {
         "GAVEL_REGION",
         "GAVEL_EDGE_KEY",
         "REDIS_URL",
+        "GAVEL_REDIS_CLUSTER",
         "DATABASE_URL",
         "SQS_BID_QUEUE_URL",
         "DYNAMODB_BIDS_TABLE",
