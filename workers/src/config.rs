@@ -18,7 +18,7 @@ pub const DEFAULTS: &str = include_str!("config/defaults.toml");
 const EDGE_KEY_CHARS_MIN: usize = 32;
 
 /// A setting, the environment variable that overrides it, and whether it is secret.
-const SETTINGS: [(&str, &str, bool); 14] = [
+const SETTINGS: [(&str, &str, bool); 15] = [
     ("listen", "GAVEL_LISTEN", false),
     ("region", "GAVEL_REGION", false),
     ("acknowledge", "GAVEL_ACKNOWLEDGE", false),
@@ -29,6 +29,7 @@ const SETTINGS: [(&str, &str, bool); 14] = [
     ("postgres_connections", "GAVEL_POSTGRES_CONNECTIONS", false),
     ("database_url", "DATABASE_URL", true),
     ("redis_url", "REDIS_URL", true),
+    ("redis_cluster", "GAVEL_REDIS_CLUSTER", false),
     ("sqs_bid_queue_url", "SQS_BID_QUEUE_URL", false),
     ("dynamodb_bids_table", "DYNAMODB_BIDS_TABLE", false),
     ("edge_key", "GAVEL_EDGE_KEY", true),
@@ -58,6 +59,7 @@ pub struct Config {
     pub postgres_connections: u32,
     pub database_url: SecretString,
     pub redis_url: SecretString,
+    pub redis_cluster: bool,
     pub sqs_bid_queue_url: String,
     pub dynamodb_bids_table: String,
     pub edge_key: SecretString,
@@ -154,7 +156,8 @@ impl Reader {
                 text.parse().ok().filter(|most| (1..=1_000).contains(most))
             });
         let database_url = self.url("database_url", &["postgres://", "postgresql://"]);
-        let redis_url = self.url("redis_url", &["redis://", "rediss://"]);
+        let redis_cluster = self.parsed("redis_cluster", "true or false");
+        let redis_url = self.redis_urls(redis_cluster.unwrap_or_default());
         let sqs_bid_queue_url = self.url("sqs_bid_queue_url", &["http://", "https://"]);
         let dynamodb_bids_table = self.parsed("dynamodb_bids_table", "a table's name");
         let edge_key = self.key("edge_key");
@@ -171,6 +174,7 @@ impl Reader {
             postgres_connections: postgres_connections?,
             database_url: database_url?,
             redis_url: redis_url?,
+            redis_cluster: redis_cluster?,
             sqs_bid_queue_url: sqs_bid_queue_url?.expose_secret().to_owned(),
             dynamodb_bids_table: dynamodb_bids_table?,
             edge_key: edge_key?,
@@ -186,6 +190,21 @@ impl Reader {
         self.checked(name, &format!("a URL that begins with {}", schemes.join(" or ")), |text| {
             let known = schemes.iter().any(|scheme| text.starts_with(scheme));
             known.then(|| SecretString::from(text))
+        })
+    }
+
+    /// One URL, or of a cluster several with commas between them; all with TLS or none.
+    fn redis_urls(&mut self, cluster: bool) -> Option<SecretString> {
+        let what = match cluster {
+            true => {
+                "URLs with commas between them that all begin with redis:// or all with rediss://"
+            }
+            false => "one URL that begins with redis:// or rediss://",
+        };
+        self.checked("redis_url", what, |text| {
+            let all = |scheme| text.split(',').all(|url| url.trim().starts_with(scheme));
+            let known = all("redis://") || all("rediss://");
+            (known && (cluster || !text.contains(','))).then(|| SecretString::from(text))
         })
     }
 

@@ -31,6 +31,20 @@ pub(crate) const REDECIDE_ATTEMPTS_MAX: u32 = 32;
 pub(crate) const REDIS_RESPONSE_MAX: Duration = Duration::from_secs(2);
 /// Longest wait for a Redis connection.
 pub(crate) const REDIS_CONNECT_MAX: Duration = Duration::from_secs(2);
+/// Longest a call to Redis may take in all, with waiting for a connection and with redirects. Below
+/// [`DECISION_MAX`], so that a sequencer knows of the trouble before its callers give up.
+pub(crate) const REDIS_CALL_MAX: Duration = Duration::from_millis(2_500);
+/// Times a command is sent elsewhere because a node of the cluster says so; with [`REDIRECT_PAUSE`]
+/// nearly as long as a call may take, which is how long a slot's move may keep a bid waiting.
+pub(crate) const REDIRECTS_MAX: u32 = 48;
+/// Redirects followed without a pause: one by an old map, one into a slot that is being moved.
+pub(crate) const REDIRECTS_AT_ONCE_MAX: u32 = 2;
+/// Pause before a command is sent again whose slot is being moved; a move of a slot takes about as long.
+pub(crate) const REDIRECT_PAUSE: Duration = Duration::from_millis(50);
+/// Age at which the map of slots is asked for again without any sign of a change.
+pub(crate) const TOPOLOGY_AGE_MAX: Duration = Duration::from_secs(30);
+/// Pause between two looks at the map of slots, so that a lost node's callers cause few of them.
+pub(crate) const TOPOLOGY_PAUSE: Duration = Duration::from_millis(250);
 /// Longest wait for a decision, mailbox included; with [`ACKNOWLEDGE_MAX`] below the API's limit.
 pub(crate) const DECISION_MAX: Duration = Duration::from_secs(3);
 /// Longest wait for an accepted bid to reach the acknowledgement level.
@@ -69,6 +83,9 @@ pub(crate) const TIMER_TICK: Duration = Duration::from_millis(50);
 pub(crate) const OPENING_TICK: Duration = Duration::from_millis(200);
 /// Auctions opened, closed or recorded at once by one worker; each waits on Redis and PostgreSQL, not on the CPU.
 pub(crate) const AUCTIONS_AT_ONCE_MAX: usize = 16;
+/// How long a look at all shards waits for the slow ones, whose answers come with a later look. With
+/// [`TIMER_TICK`] well inside the same 250 ms, so that a lost node makes no other auction late.
+pub(crate) const LOOK_PATIENCE: Duration = Duration::from_millis(50);
 /// Due auctions handled in one look at one shard.
 pub(crate) const DUE_AUCTIONS_MAX: usize = 100;
 

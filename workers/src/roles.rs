@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::ledger::{self, Ledger, Redis, Wakes};
-use crate::limits::{AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, SQS_RECEIVE_MAX, SQS_SEND_MAX};
+use crate::limits::{
+    AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, SQS_RECEIVE_MAX, SQS_SEND_MAX, WAKE_SILENCE_MAX,
+};
 use crate::relay::{self, BidQueue};
 use crate::{api, history, shutdown, telemetry, timer};
 
@@ -50,9 +52,7 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let plays = |role| roles.contains(&role) || roles.contains(&Role::All);
     let metrics = telemetry::start_metrics().context("cannot start metrics")?;
     let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let redis: Redis = ledger::connect(config.redis_url.expose_secret(), config.shards)
-        .await
-        .context("cannot connect to Redis")?;
+    let redis = connect_redis(&config).await?;
     let catalog = connect_catalog(&config).await?;
     let table = config.dynamodb_bids_table.clone();
     let bids = history::DynamoBidHistory::new(dynamodb(&aws), table);
@@ -65,7 +65,9 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
 
     let (stop_api, stop) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = Tasks::default();
-    tasks.start("wake-ups", ledger::listen(redis.clone(), wakes.clone(), stop.clone()));
+    tasks.start("topology", redis.connection.clone().follow(stop.clone()));
+    let listening = ledger::listen(redis.clone(), wakes.clone(), WAKE_SILENCE_MAX, stop.clone());
+    tasks.start("wake-ups", listening);
     if plays(Role::Relay) {
         let queue = BidQueue::new(sqs(&aws, SQS_SEND_MAX), config.sqs_bid_queue_url.clone());
         tasks.start("relay", relay::run(redis, wakes, queue, stop.clone()));
@@ -122,6 +124,12 @@ fn timeouts(longest: Duration) -> TimeoutConfig {
         .operation_attempt_timeout(longest / 3)
         .operation_timeout(longest)
         .build()
+}
+
+async fn connect_redis(config: &Config) -> anyhow::Result<Redis> {
+    let urls = config.redis_url.expose_secret();
+    let connecting = ledger::connect(urls, config.redis_cluster, config.shards);
+    connecting.await.context("cannot connect to Redis")
 }
 
 async fn connect_catalog(config: &Config) -> anyhow::Result<Catalog> {

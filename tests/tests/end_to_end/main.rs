@@ -4,6 +4,7 @@
 
 mod bidding;
 mod closing;
+mod cluster;
 mod contract;
 mod delivery;
 mod opening;

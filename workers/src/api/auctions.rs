@@ -108,7 +108,7 @@ pub(super) async fn state(
         Some(live) => live,
         None => catalog.get(&id).await?.state().ok_or(LOST)?,
     };
-    Ok(Json(StateView::of(&state, ledger.now().await?)))
+    Ok(Json(StateView::of(&state, ledger.now_of(&id).await?)))
 }
 
 /// What an auction is that is open in the catalogue but not in the ledger. Nothing is guessed then.

@@ -90,7 +90,7 @@ async fn drive(
 ) -> Reply {
     let record = permitted(&catalog, &id, &caller).await?;
     if matches!(command, Command::Pause | Command::Resume)
-        && !ledger.first_use(caller.request_id()).await?
+        && !ledger.first_use(&id, caller.request_id()).await?
     {
         // Replayed, it would undo what was done since. The others change nothing when asked again.
         let state = ledger.state(&id).await?;

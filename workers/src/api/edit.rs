@@ -25,7 +25,7 @@ pub(super) async fn edit(
     let edit = EditAuction::parse(&body)?;
     let mut record = permitted(&catalog, &id, &caller).await?;
     let show = |record| Ok(Json(auction_view(record, None, Some(&caller.user))));
-    if !ledger.first_use(caller.request_id()).await? {
+    if !ledger.first_use(&id, caller.request_id()).await? {
         // Replayed, it would undo what was changed since.
         return show(record);
     }

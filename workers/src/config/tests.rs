@@ -49,3 +49,24 @@ fn debug_output_shows_no_secret() {
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(!shown.contains(KEY), "{shown}");
 }
+
+#[test]
+fn several_redis_nodes_make_sense_only_as_a_cluster_and_all_with_tls_or_none() {
+    let read = |urls: &str, cluster: &str| {
+        Config::read(None, |name| match name {
+            "REDIS_URL" => Some(urls.to_owned()),
+            "GAVEL_REDIS_CLUSTER" => Some(cluster.to_owned()),
+            _ => environment(name),
+        })
+    };
+    let two = "redis://node-1:6379,redis://node-2:6379";
+    assert!(read("redis://node-1:6379", "true").unwrap().redis_cluster);
+    assert_eq!(read(two, "true").unwrap().redis_url.expose_secret(), two);
+    for (urls, cluster) in
+        [(two, "false"), ("redis://node-1,rediss://node-2", "true"), ("node-1:6379", "true")]
+    {
+        let InvalidConfig(faults) = read(urls, cluster).unwrap_err();
+        assert!(faults[0].contains("REDIS_URL"), "{faults:?}");
+        assert!(!faults[0].contains("node-1"), "the value may be secret: {faults:?}");
+    }
+}

@@ -65,6 +65,12 @@ impl Relayed {
         tokio::time::timeout(ACKNOWLEDGE_MAX, waiting).await.unwrap_or(Err(LedgerError::TimedOut))
     }
 
+    /// How many auctions are followed.
+    #[cfg(test)]
+    pub(super) fn followed(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<AuctionId, watch::Sender<u64>>> {
         // The map is whole between any two calls: a panic elsewhere cannot leave it half changed.
         self.positions.lock().unwrap_or_else(PoisonError::into_inner)

@@ -9,6 +9,22 @@ pub(crate) const WAKE_CHANNEL: &str = "gavel:wake";
 /// The number of a shard.
 pub(crate) type Shard = u16;
 
+/// The number of a slot of a Redis Cluster.
+pub(crate) type Slot = u16;
+
+/// Slots of a Redis Cluster, by its specification.
+pub(crate) const SLOTS: Slot = 16_384;
+
+/// The slot of a shard's keys: the specification's checksum (CRC-16/XMODEM) over the hash tag.
+pub(crate) fn slot(shard: Shard) -> Slot {
+    let checksum = shard.to_string().bytes().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
+        })
+    });
+    checksum % SLOTS
+}
+
 /// How auctions are spread over shards.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keys {
@@ -59,8 +75,8 @@ impl Keys {
         format!("gavel:{{{shard}}}:unrecorded")
     }
 
-    pub(crate) fn request(request_id: &str) -> String {
-        format!("gavel:request:{request_id}")
+    pub(crate) fn request(shard: Shard, request_id: &str) -> String {
+        format!("gavel:{{{shard}}}:request:{request_id}")
     }
 
     pub(crate) fn relay_lease(shard: Shard) -> String {
@@ -82,7 +98,10 @@ mod tests {
         let id = AuctionId::parse("use1_01928e2c-7f3e-7abc-8def-0123456789ab").unwrap();
         let tag = |key: &str| key.split(['{', '}']).nth(1).map(str::to_owned);
         let shard = keys.shard(&id);
-        for key in [keys.state(&id), keys.log(&id), keys.ids(&id), Keys::outbox(shard)] {
+        let of_auction = [keys.state(&id), keys.log(&id), keys.ids(&id)];
+        let of_shard = [Keys::outbox, Keys::deadlines, Keys::unrecorded, Keys::relay_lease];
+        let of_shard = of_shard.map(|key| key(shard)).into_iter();
+        for key in of_shard.chain(of_auction).chain([Keys::request(shard, "r")]) {
             assert_eq!(tag(&key), Some(shard.to_string()), "{key}");
         }
     }

@@ -6,16 +6,20 @@
 mod acknowledge;
 mod batch;
 mod clock;
-mod connect;
+mod cluster;
+mod connection;
+mod error;
 pub(crate) mod keys;
+mod looks;
+mod mailboxes;
+mod script;
 mod sequencer;
 mod store;
 #[cfg(test)]
 mod tests;
 mod wake;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use gavel_core::auction::{
     Auction, CloseCause, Command, Event, EventKind, OpenCause, PlaceBid, Refusal,
@@ -23,41 +27,21 @@ use gavel_core::auction::{
 use gavel_core::ids::{AuctionId, BidId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::{BidReceipt, Level};
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::task::TaskTracker;
+use tokio::sync::oneshot;
 
 use self::acknowledge::Relayed;
 use self::batch::Answer;
 use self::clock::Clock;
-use self::sequencer::{Job, Sequencer};
+use self::looks::Looks;
+use self::mailboxes::{Bounds, Mailboxes};
+use self::sequencer::Job;
 use self::store::Store;
-use crate::limits::{ACTIVE_AUCTIONS_MAX, DECISION_MAX, MAILBOX_DEPTH_MAX};
+use crate::limits::DECISION_MAX;
 
-pub(crate) use self::connect::{Redis, connect};
+pub(crate) use self::connection::{Connection, Redis, connect};
+pub use self::error::LedgerError;
+pub(crate) use self::script::Script;
 pub(crate) use self::wake::{Wakes, listen};
-
-/// Why the ledger did not do as asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LedgerError {
-    /// The rules say no. The caller's to mend.
-    #[error("refused")]
-    Refused(#[source] Refusal),
-    /// The idempotency key stands for another offer. The caller's to mend.
-    #[error("the idempotency key was used for another offer")]
-    IdempotencyConflict,
-    /// It was never opened.
-    #[error("no such live auction")]
-    UnknownAuction,
-    /// Too much waits for this auction. Try again soon.
-    #[error("too many requests wait for this auction")]
-    Busy,
-    /// It may or may not have happened. Try again with the same key.
-    #[error("no answer in time")]
-    TimedOut,
-    /// Redis is in trouble. The text is for the log only. Try again with the same key.
-    #[error("the live state is unavailable")]
-    Unavailable(String),
-}
 
 /// An accepted bid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,21 +63,22 @@ struct Inner {
     clock: Arc<Clock>,
     relayed: Relayed,
     level: Level,
-    mailboxes: Mutex<HashMap<AuctionId, mpsc::Sender<Job>>>,
-    tasks: TaskTracker,
+    mailboxes: Mailboxes,
+    due: Looks,
+    unrecorded: Looks,
 }
 
 impl Ledger {
     /// A ledger on `redis` that answers bids once they reached `level`.
     pub(crate) fn new(redis: &Redis, relayed: Relayed, level: Level) -> Self {
-        let inner = Inner {
-            store: redis.store(),
-            clock: Arc::new(Clock::default()),
-            relayed,
-            level,
-            mailboxes: Mutex::default(),
-            tasks: TaskTracker::new(),
-        };
+        Self::bounded(redis, relayed, level, Bounds::default())
+    }
+
+    fn bounded(redis: &Redis, relayed: Relayed, level: Level, bounds: Bounds) -> Self {
+        let (store, clock) = (redis.store(), Arc::new(Clock::default()));
+        let mailboxes = Mailboxes::new(store.clone(), clock.clone(), relayed.clone(), bounds);
+        let (due, unrecorded) = (Looks::default(), Looks::default());
+        let inner = Inner { store, clock, relayed, level, mailboxes, due, unrecorded };
         Self { inner: Arc::new(inner) }
     }
 
@@ -157,26 +142,46 @@ impl Ledger {
         Ok(Some((event, level)))
     }
 
-    /// The server's clock.
+    /// The server's clock, whichever node's; an auction is decided by [`Ledger::now_of`] it.
     pub async fn now(&self) -> Result<Timestamp, LedgerError> {
-        Ok(self.inner.clock.now(&self.inner.store).await?)
+        Ok(self.inner.store.time_anywhere().await?)
     }
 
-    /// Whether a request with this id is seen for the first time in the life of its assertion.
-    pub async fn first_use(&self, request_id: &str) -> Result<bool, LedgerError> {
-        Ok(self.inner.store.first_use(request_id).await?)
+    /// The server's clock as it decides about `auction`.
+    pub async fn now_of(&self, auction: &AuctionId) -> Result<Timestamp, LedgerError> {
+        let shard = self.inner.store.shard(auction);
+        Ok(self.inner.clock.now(&self.inner.store, shard).await?)
     }
 
-    /// Live auctions whose time is up.
+    /// Whether a request about `auction` with this id is seen for the first time in the life of its
+    /// assertion.
+    pub async fn first_use(
+        &self,
+        auction: &AuctionId,
+        request_id: &str,
+    ) -> Result<bool, LedgerError> {
+        Ok(self.inner.store.first_use(auction, request_id).await?)
+    }
+
+    /// Live auctions whose time is up, each by the clock of its own shard. A shard in trouble keeps
+    /// no other one's auctions waiting.
     pub(crate) async fn due(&self) -> Result<Vec<AuctionId>, LedgerError> {
-        let now = self.now().await?;
-        Ok(self.inner.store.due(now).await?)
+        let (store, clock) = (&self.inner.store, &self.inner.clock);
+        let look = |shard| {
+            let (store, clock) = (store.clone(), clock.clone());
+            async move { store.due(shard, clock.now(&store, shard).await?).await }
+        };
+        self.inner.due.all(store.shards(), look).await
     }
 
-    /// Closed auctions whose result is not recorded elsewhere yet.
+    /// Closed auctions whose result is not recorded elsewhere yet; shards as in [`Ledger::due`].
     pub(crate) async fn unrecorded(&self) -> Result<Vec<AuctionId>, LedgerError> {
-        let now = self.now().await?;
-        Ok(self.inner.store.unrecorded(now).await?)
+        let (store, clock) = (&self.inner.store, &self.inner.clock);
+        let look = |shard| {
+            let (store, clock) = (store.clone(), clock.clone());
+            async move { store.unrecorded(shard, clock.now(&store, shard).await?).await }
+        };
+        self.inner.unrecorded.all(store.shards(), look).await
     }
 
     /// Tells that the result of a closed auction is recorded elsewhere.
@@ -191,9 +196,7 @@ impl Ledger {
 
     /// Lets every sequencer finish what waits for it. No request may come after this.
     pub(crate) async fn drain(&self) {
-        self.mailboxes().clear();
-        self.inner.tasks.close();
-        self.inner.tasks.wait().await;
+        self.inner.mailboxes.drain().await;
     }
 
     async fn done(
@@ -218,56 +221,11 @@ impl Ledger {
         scheduled: Option<Auction>,
     ) -> Result<Answer, LedgerError> {
         let (reply, answer) = oneshot::channel();
-        let mut job = Job { command, scheduled, reply };
-        // A sequencer that just went idle closes its mailbox; the next one is a new task.
-        loop {
-            match self.mailbox(auction)?.try_send(job) {
-                Ok(()) => break,
-                Err(mpsc::error::TrySendError::Full(_)) => return Err(LedgerError::Busy),
-                Err(mpsc::error::TrySendError::Closed(returned)) => {
-                    self.mailboxes().remove(auction);
-                    job = returned;
-                }
-            }
-        }
+        self.inner.mailboxes.post(auction, Job { command, scheduled, reply })?;
         match tokio::time::timeout(DECISION_MAX, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_dropped)) => Err(LedgerError::Unavailable("the sequencer ended".to_owned())),
             Err(_elapsed) => Err(LedgerError::TimedOut),
         }
-    }
-
-    fn mailbox(&self, auction: &AuctionId) -> Result<mpsc::Sender<Job>, LedgerError> {
-        let mut mailboxes = self.mailboxes();
-        if let Some(mailbox) = mailboxes.get(auction) {
-            return Ok(mailbox.clone());
-        }
-        if mailboxes.len() >= ACTIVE_AUCTIONS_MAX {
-            mailboxes.retain(|_, mailbox| !mailbox.is_closed());
-            if mailboxes.len() >= ACTIVE_AUCTIONS_MAX {
-                return Err(LedgerError::Busy);
-            }
-        }
-        let (mailbox, jobs) = mpsc::channel(MAILBOX_DEPTH_MAX);
-        mailboxes.insert(auction.clone(), mailbox.clone());
-        let inner = &self.inner;
-        inner.relayed.follow(auction);
-        let sequencer = Sequencer::new(
-            auction.clone(),
-            inner.store.clone(),
-            inner.clock.clone(),
-            inner.relayed.clone(),
-        );
-        let (relayed, auction) = (inner.relayed.clone(), auction.clone());
-        inner.tasks.spawn(async move {
-            sequencer.run(jobs).await;
-            relayed.forget(&auction);
-        });
-        Ok(mailbox)
-    }
-
-    fn mailboxes(&self) -> MutexGuard<'_, HashMap<AuctionId, mpsc::Sender<Job>>> {
-        // The map is whole between any two calls: a panic elsewhere cannot leave it half changed.
-        self.inner.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gavel_core::auction::{Auction, Command, Event, EventKind, apply};
 use gavel_core::ids::{AuctionId, BidId};
@@ -18,10 +18,8 @@ use super::LedgerError;
 use super::acknowledge::Relayed;
 use super::batch::{Answer, Draft, draft};
 use super::clock::Clock;
-use super::store::{Committed, Store, StoreError};
-use crate::limits::{
-    AUCTION_IDLE_MAX, BATCH_JOBS_MAX, CACHE_AGE_MAX, CACHED_IDS_MAX, REDECIDE_ATTEMPTS_MAX,
-};
+use super::store::{Committed, Store};
+use crate::limits::{BATCH_JOBS_MAX, CACHE_AGE_MAX, CACHED_IDS_MAX, REDECIDE_ATTEMPTS_MAX};
 
 /// One request to a sequencer.
 pub(super) struct Job {
@@ -57,15 +55,12 @@ impl Sequencer {
         Self { auction, store, clock, relayed, cache: None }
     }
 
-    /// Serves the mailbox until nobody has asked for a while, or every sender is gone.
-    pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Job>) {
+    /// Serves the mailbox until nobody has asked for `idle`, or every sender is gone.
+    pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Job>, idle: Duration) {
         let mut jobs = Vec::with_capacity(BATCH_JOBS_MAX);
         loop {
-            let received = tokio::time::timeout(
-                AUCTION_IDLE_MAX,
-                mailbox.recv_many(&mut jobs, BATCH_JOBS_MAX),
-            );
-            match received.await {
+            let received = mailbox.recv_many(&mut jobs, BATCH_JOBS_MAX);
+            match tokio::time::timeout(idle, received).await {
                 Ok(0) => return,
                 Ok(_) => self.serve(&mut jobs).await,
                 Err(_idle) => self.cache = None,
@@ -164,7 +159,7 @@ impl Sequencer {
         let expected = cache.state.position;
         let (committed, redis_now) =
             self.store.commit(expected, &draft.after, &draft.events, now, draft.not_after).await?;
-        self.clock.note(redis_now);
+        self.clock.note(self.store.shard(&self.auction), redis_now);
         match committed {
             Committed::Ok => {
                 metrics::counter!("gavel_ledger_commits_total").increment(1);
@@ -190,7 +185,7 @@ impl Sequencer {
     }
 
     async fn now(&self) -> Result<Timestamp, LedgerError> {
-        Ok(self.clock.now(&self.store).await?)
+        Ok(self.clock.now(&self.store, self.store.shard(&self.auction)).await?)
     }
 
     /// Brings the cache up to date, or fills it.
@@ -245,11 +240,5 @@ impl Cache {
         if ids.len() > CACHED_IDS_MAX {
             self.ids = None;
         }
-    }
-}
-
-impl From<StoreError> for LedgerError {
-    fn from(error: StoreError) -> Self {
-        Self::Unavailable(format!("{error}: {:?}", std::error::Error::source(&error)))
     }
 }

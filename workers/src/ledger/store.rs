@@ -6,10 +6,11 @@ use gavel_core::auction::{Auction, Event, EventKind, Phase};
 use gavel_core::ids::{AuctionId, BidId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::ASSERTION_LIFE_S;
-use redis::aio::ConnectionManager;
-use redis::{Pipeline, Script};
+use redis::{Cmd, FromRedisValue};
 
+use super::connection::Connection;
 use super::keys::{Keys, Shard, WAKE_CHANNEL};
+use super::script::Script;
 use crate::limits::{CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DUE_AUCTIONS_MAX, SKEW_MS_MAX};
 
 /// Why Redis could not be used.
@@ -48,42 +49,50 @@ pub(super) struct Loaded {
 /// Redis, as the ledger uses it.
 #[derive(Clone)]
 pub(crate) struct Store {
-    redis: ConnectionManager,
+    redis: Connection,
     keys: Keys,
     commit: Script,
 }
 
 impl Store {
-    pub(crate) fn new(redis: ConnectionManager, keys: Keys) -> Self {
+    pub(crate) fn new(redis: Connection, keys: Keys) -> Self {
         Self { redis, keys, commit: Script::new(include_str!("commit.lua")) }
     }
 
-    /// Redis time.
-    pub(super) async fn time(&self) -> Result<Timestamp, StoreError> {
-        let (seconds, micros): (i64, i64) =
-            redis::cmd("TIME").query_async(&mut self.redis.clone()).await?;
-        Ok(Timestamp::from_ms(seconds.saturating_mul(1_000).saturating_add(micros / 1_000)))
+    /// The shard of an auction.
+    pub(super) fn shard(&self, auction: &AuctionId) -> Shard {
+        self.keys.shard(auction)
+    }
+
+    /// Every shard there is.
+    pub(super) fn shards(&self) -> impl Iterator<Item = Shard> {
+        self.keys.shards()
+    }
+
+    /// The time of a shard's node.
+    pub(super) async fn time(&self, shard: Shard) -> Result<Timestamp, StoreError> {
+        Ok(timestamp(self.redis.query(shard, &redis::cmd("TIME")).await?))
+    }
+
+    /// The time of any node.
+    pub(super) async fn time_anywhere(&self) -> Result<Timestamp, StoreError> {
+        Ok(timestamp(self.redis.query_any(redis::cmd("TIME")).await?))
     }
 
     /// The live state, if the auction was ever opened.
     pub(super) async fn state(&self, auction: &AuctionId) -> Result<Option<Auction>, StoreError> {
-        let text: Option<String> = redis::cmd("HGET")
-            .arg(self.keys.state(auction))
-            .arg("s")
-            .query_async(&mut self.redis.clone())
-            .await?;
+        let mut command = redis::cmd("HGET");
+        command.arg(self.keys.state(auction)).arg("s");
+        let text: Option<String> = self.query(auction, &command).await?;
         text.map(|text| parse(&text, "a state")).transpose()
     }
 
     /// The state with everything a sequencer caches. The state is read before the ids, so the ids
     /// may be newer than the state but never older.
     pub(super) async fn load(&self, auction: &AuctionId) -> Result<Option<Loaded>, StoreError> {
-        let mut redis = self.redis.clone();
-        let (state, relayed): (Option<String>, Option<u64>) = redis::cmd("HMGET")
-            .arg(self.keys.state(auction))
-            .arg(&["s", "r"])
-            .query_async(&mut redis)
-            .await?;
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.keys.state(auction)).arg(&["s", "r"]);
+        let (state, relayed): (Option<String>, Option<u64>) = self.query(auction, &command).await?;
         let Some(state) = state else { return Ok(None) };
         let state: Auction = parse(&state, "a state")?;
         let few = usize::try_from(state.seq).is_ok_and(|bids| bids <= CACHED_IDS_MAX);
@@ -92,10 +101,9 @@ impl Store {
     }
 
     async fn all_ids(&self, auction: &AuctionId) -> Result<HashMap<BidId, Event>, StoreError> {
-        let raw: HashMap<String, String> = redis::cmd("HGETALL")
-            .arg(self.keys.ids(auction))
-            .query_async(&mut self.redis.clone())
-            .await?;
+        let mut command = redis::cmd("HGETALL");
+        command.arg(self.keys.ids(auction));
+        let raw: HashMap<String, String> = self.query(auction, &command).await?;
         raw.into_iter().map(|(id, event)| accepted(&id, &event)).collect()
     }
 
@@ -113,7 +121,7 @@ impl Store {
         for bid in bids {
             command.arg(bid.as_str());
         }
-        let found: Vec<Option<String>> = command.query_async(&mut self.redis.clone()).await?;
+        let found: Vec<Option<String>> = self.query(auction, &command).await?;
         let pairs = bids.iter().zip(found).filter_map(|(bid, event)| Some((bid, event?)));
         pairs.map(|(bid, event)| accepted(bid.as_str(), &event)).collect()
     }
@@ -124,14 +132,10 @@ impl Store {
         auction: &AuctionId,
         position: u64,
     ) -> Result<Vec<Event>, StoreError> {
-        let entries: Vec<(String, Vec<String>)> = redis::cmd("XRANGE")
-            .arg(self.keys.log(auction))
-            .arg(format!("{}-0", position.saturating_add(1)))
-            .arg("+")
-            .arg("COUNT")
-            .arg(CATCH_UP_EVENTS_MAX)
-            .query_async(&mut self.redis.clone())
-            .await?;
+        let mut command = redis::cmd("XRANGE");
+        command.arg(self.keys.log(auction)).arg(format!("{}-0", position.saturating_add(1)));
+        command.arg("+").arg("COUNT").arg(CATCH_UP_EVENTS_MAX);
+        let entries: Vec<(String, Vec<String>)> = self.query(auction, &command).await?;
         let event = |(_, fields): (String, Vec<String>)| match fields.as_slice() {
             [_, event] => parse(event, "a log entry"),
             _ => Err(StoreError::Corrupt("a log entry")),
@@ -139,7 +143,8 @@ impl Store {
         entries.into_iter().map(event).collect()
     }
 
-    /// Appends `events` and writes `after`, if the stored position is still `expected`.
+    /// Appends `events` and writes `after`, if the stored position is still `expected`. Should a call
+    /// ever arrive twice, the second finds another position and writes nothing.
     pub(super) async fn commit(
         &self,
         expected: u64,
@@ -149,14 +154,16 @@ impl Store {
         not_after: Option<Timestamp>,
     ) -> Result<(Committed, Timestamp), StoreError> {
         let (auction, shard) = (&after.id, self.keys.shard(&after.id));
-        let mut call = self.commit.prepare_invoke();
-        call.key(self.keys.state(auction))
-            .key(self.keys.log(auction))
-            .key(self.keys.ids(auction))
-            .key(Keys::outbox(shard))
-            .key(Keys::deadlines(shard))
-            .key(Keys::unrecorded(shard))
-            .arg(expected.to_string())
+        let keys = [
+            self.keys.state(auction),
+            self.keys.log(auction),
+            self.keys.ids(auction),
+            Keys::outbox(shard),
+            Keys::deadlines(shard),
+            Keys::unrecorded(shard),
+        ];
+        let mut call = self.commit.call(shard, &keys);
+        call.arg(expected.to_string())
             .arg(now.as_ms().to_string())
             .arg(SKEW_MS_MAX.to_string())
             .arg(not_after.map(|at| at.as_ms().to_string()).unwrap_or_default())
@@ -173,7 +180,7 @@ impl Store {
             };
             call.arg(event.position.to_string()).arg(bid).arg(text(event)?);
         }
-        let (status, redis_now): (String, i64) = call.invoke_async(&mut self.redis.clone()).await?;
+        let (status, redis_now): (String, i64) = call.query(&self.redis).await?;
         let committed = match status.as_str() {
             "ok" => Committed::Ok,
             "moved" => Committed::Moved,
@@ -186,35 +193,40 @@ impl Store {
 
     /// The log position up to which an auction's events have left the outbox.
     pub(super) async fn relayed(&self, auction: &AuctionId) -> Result<u64, StoreError> {
-        let relayed: Option<u64> = redis::cmd("HGET")
-            .arg(self.keys.state(auction))
-            .arg("r")
-            .query_async(&mut self.redis.clone())
-            .await?;
+        let mut command = redis::cmd("HGET");
+        command.arg(self.keys.state(auction)).arg("r");
+        let relayed: Option<u64> = self.query(auction, &command).await?;
         Ok(relayed.unwrap_or(0))
     }
 
-    /// Auctions whose deadline is at or before `now`, over all shards.
-    pub(super) async fn due(&self, now: Timestamp) -> Result<Vec<AuctionId>, StoreError> {
-        self.waiting(Keys::deadlines, now).await
+    /// A shard's auctions whose deadline is at or before `now`.
+    pub(super) async fn due(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+    ) -> Result<Vec<AuctionId>, StoreError> {
+        self.waiting(shard, Keys::deadlines(shard), now).await
     }
 
-    /// Auctions closed at or before `now` whose result is not recorded elsewhere yet.
-    pub(super) async fn unrecorded(&self, now: Timestamp) -> Result<Vec<AuctionId>, StoreError> {
-        self.waiting(Keys::unrecorded, now).await
+    /// A shard's auctions closed at or before `now` whose result is not recorded elsewhere yet.
+    pub(super) async fn unrecorded(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+    ) -> Result<Vec<AuctionId>, StoreError> {
+        self.waiting(shard, Keys::unrecorded(shard), now).await
     }
 
     async fn waiting(
         &self,
-        set: fn(Shard) -> String,
+        shard: Shard,
+        set: String,
         now: Timestamp,
     ) -> Result<Vec<AuctionId>, StoreError> {
-        let mut calls = Pipeline::new();
-        for shard in self.keys.shards() {
-            let call = calls.cmd("ZRANGEBYSCORE").arg(set(shard)).arg("-inf").arg(now.as_ms());
-            call.arg("LIMIT").arg(0).arg(DUE_AUCTIONS_MAX);
-        }
-        let found: Vec<Vec<String>> = calls.query_async(&mut self.redis.clone()).await?;
+        let mut command = redis::cmd("ZRANGEBYSCORE");
+        command.arg(set).arg("-inf").arg(now.as_ms());
+        command.arg("LIMIT").arg(0).arg(DUE_AUCTIONS_MAX);
+        let found: Vec<String> = self.redis.query(shard, &command).await?;
         let id = |text: String| {
             let id = AuctionId::parse(&text).ok();
             if id.is_none() {
@@ -222,36 +234,48 @@ impl Store {
             }
             id
         };
-        Ok(found.into_iter().flatten().filter_map(id).collect())
+        Ok(found.into_iter().filter_map(id).collect())
     }
 
     /// Notes that the result of a closed auction is recorded elsewhere.
     pub(super) async fn recorded(&self, auction: &AuctionId) -> Result<(), StoreError> {
-        redis::cmd("ZREM")
-            .arg(Keys::unrecorded(self.keys.shard(auction)))
-            .arg(auction.as_str())
-            .query_async::<()>(&mut self.redis.clone())
-            .await?;
-        Ok(())
+        let mut command = redis::cmd("ZREM");
+        command.arg(Keys::unrecorded(self.shard(auction))).arg(auction.as_str());
+        self.query(auction, &command).await
     }
 
-    /// Remembers a request's id for as long as its assertion could be replayed.
-    pub(super) async fn first_use(&self, request_id: &str) -> Result<bool, StoreError> {
-        let set: Option<String> = redis::cmd("SET")
-            .arg(Keys::request(request_id))
-            .arg(1)
-            .arg("NX")
-            .arg("EX")
-            .arg(ASSERTION_LIFE_S.saturating_mul(2))
-            .query_async(&mut self.redis.clone())
-            .await?;
+    /// Remembers the id of a request about `auction` for as long as its assertion could be replayed.
+    /// It is kept in the auction's shard, so that a lost node stops no other auction's requests.
+    pub(super) async fn first_use(
+        &self,
+        auction: &AuctionId,
+        request_id: &str,
+    ) -> Result<bool, StoreError> {
+        let life_s = ASSERTION_LIFE_S.saturating_mul(2);
+        let mut command = redis::cmd("SET");
+        command.arg(Keys::request(self.shard(auction), request_id)).arg(1);
+        command.arg("NX").arg("EX").arg(life_s);
+        let set: Option<String> = self.query(auction, &command).await?;
         Ok(set.is_some())
     }
 
     /// Asks Redis whether it answers.
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        Ok(redis::cmd("PING").query_async::<()>(&mut self.redis.clone()).await?)
+        Ok(self.redis.query_any(redis::cmd("PING")).await?)
     }
+
+    async fn query<T: FromRedisValue>(
+        &self,
+        auction: &AuctionId,
+        command: &Cmd,
+    ) -> Result<T, StoreError> {
+        Ok(self.redis.query(self.shard(auction), command).await?)
+    }
+}
+
+/// What `TIME` answers, seconds and microseconds, in milliseconds.
+fn timestamp((seconds, micros): (i64, i64)) -> Timestamp {
+    Timestamp::from_ms(seconds.saturating_mul(1_000).saturating_add(micros / 1_000))
 }
 
 /// When the timer must close it: at its end while live, never while scheduled or paused. A closed one

@@ -1,5 +1,6 @@
-//! The commit on real Redis: what it refuses, and that a refusal writes nothing.
+//! The ledger on real Redis. Here: what the commit refuses, and that a refusal writes nothing.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use gavel_core::auction::{Auction, Event};
@@ -11,24 +12,47 @@ use super::batch::{Draft, draft};
 use super::store::{Committed, Store};
 use super::*;
 
+mod cluster;
+mod sequencer;
+
+/// Shards in these tests.
+const SHARDS: u16 = 4;
+
+/// A folder of the test's own.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn make() -> Self {
+        let dir = std::env::temp_dir().join(format!("gavel-ledger-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _left_behind = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A Redis of the test's own, and an auction opened on it.
 struct Bench {
-    _redis: Service,
-    dir: PathBuf,
+    service: Service,
+    redis: Redis,
     store: Store,
-    connection: redis::aio::ConnectionManager,
     state: Auction,
+    _dir: Dir,
 }
 
 impl Bench {
     async fn start() -> Self {
-        let dir = std::env::temp_dir().join(format!("gavel-ledger-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let mut service = gavel_local::redis::service(&dir, &dir, Port::free().unwrap()).unwrap();
+        let dir = Dir::make();
+        let port = Port::free().unwrap();
+        let mut service = gavel_local::redis::service(&dir.0, &dir.0, port).unwrap();
         service.start().await.unwrap();
-        let redis = connect(&gavel_local::redis::url(&service), 4).await.unwrap();
-        let (store, connection) = (redis.store(), redis.connection.clone());
-        let mut bench = Self { _redis: service, dir, store, connection, state: scheduled(0) };
+        let redis = connect(&gavel_local::redis::url(&service), false, SHARDS).await.unwrap();
+        let store = redis.store();
+        let mut bench = Self { service, redis, store, state: scheduled(0), _dir: dir };
         let opened = bench.drafted(&Command::Open(OpenCause::Seller)).await;
         assert_eq!(bench.commit(&opened, None).await, Committed::Ok);
         bench.state = opened.after;
@@ -36,12 +60,12 @@ impl Bench {
     }
 
     async fn drafted(&self, command: &Command) -> Draft {
-        let now = self.store.time().await.unwrap();
+        let now = time(&self.store).await;
         draft(&self.state, &HashMap::new(), [command], now)
     }
 
     async fn commit(&self, draft: &Draft, not_after: Option<Timestamp>) -> Committed {
-        let now = self.store.time().await.unwrap();
+        let now = time(&self.store).await;
         self.commit_at(draft, now, not_after).await
     }
 
@@ -69,17 +93,15 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let _left_behind = std::fs::remove_dir_all(&self.dir);
-    }
+async fn time(store: &Store) -> Timestamp {
+    store.time(0).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_commit_after_the_end_or_by_a_wrong_clock_writes_nothing() {
     let bench = Bench::start().await;
     let draft = bench.drafted(&Command::Bid(bid(&bench.state, "a", 100))).await;
-    let now = bench.store.time().await.unwrap();
+    let now = time(&bench.store).await;
     assert_eq!(bench.commit(&draft, Some(now)).await, Committed::Late);
     for wrong in [now.plus_ms(5_000), Timestamp::from_ms(now.as_ms() - 5_000)] {
         assert_eq!(bench.commit_at(&draft, wrong, None).await, Committed::Skew, "{wrong}");
@@ -106,16 +128,15 @@ async fn a_state_that_fell_behind_its_log_stops_the_auction() {
     let first = bench.drafted(&Command::Bid(bid(&bench.state, "a", 100))).await;
     assert_eq!(bench.commit(&first, None).await, Committed::Ok);
     // The state is put back, as after a partial loss; the log still has the bid.
-    let key = keys::Keys::new(4).state(&bench.state.id);
+    let keys = bench.redis.keys;
     let old = serde_json::to_string(&bench.state).unwrap();
-    let put_back: Result<(), _> = redis::cmd("HSET")
-        .arg(key)
-        .arg(&["p", &bench.state.position.to_string(), "s", &old])
-        .query_async(&mut bench.connection.clone())
-        .await;
-    put_back.unwrap();
+    let mut put_back = redis::cmd("HSET");
+    put_back.arg(keys.state(&bench.state.id));
+    put_back.arg(&["p", &bench.state.position.to_string(), "s", &old]);
+    let shard = keys.shard(&bench.state.id);
+    bench.redis.connection.query::<()>(shard, &put_back).await.unwrap();
     let other = bench.drafted(&Command::Bid(bid(&bench.state, "b", 100))).await;
-    let now = bench.store.time().await.unwrap();
+    let now = time(&bench.store).await;
     let commit = bench.store.commit(1, &other.after, &other.events, now, None).await;
     assert!(commit.is_err(), "fails closed");
     assert_eq!(bench.log().await.len(), 2);
@@ -125,15 +146,46 @@ async fn a_state_that_fell_behind_its_log_stops_the_auction() {
 async fn a_closed_auction_waits_to_be_recorded_and_a_replayed_request_is_known() {
     let bench = Bench::start().await;
     let (store, id) = (&bench.store, &bench.state.id);
-    let later = store.time().await.unwrap().plus_ms(120_000);
-    assert_eq!(store.due(later).await.unwrap(), std::slice::from_ref(id));
+    let shard = store.shard(id);
+    let later = time(store).await.plus_ms(120_000);
+    assert_eq!(store.due(shard, later).await.unwrap(), std::slice::from_ref(id));
     let closed = bench.drafted(&Command::Close(CloseCause::Hammer)).await;
     assert_eq!(bench.commit(&closed, None).await, Committed::Ok);
-    assert!(store.due(later).await.unwrap().is_empty());
-    assert_eq!(store.unrecorded(later).await.unwrap(), std::slice::from_ref(id));
+    assert!(store.due(shard, later).await.unwrap().is_empty());
+    assert_eq!(store.unrecorded(shard, later).await.unwrap(), std::slice::from_ref(id));
     store.recorded(id).await.unwrap();
-    assert!(store.unrecorded(later).await.unwrap().is_empty());
+    assert!(store.unrecorded(shard, later).await.unwrap().is_empty());
 
-    assert!(store.first_use("a-request").await.unwrap());
-    assert!(!store.first_use("a-request").await.unwrap());
+    assert!(store.first_use(id, "a-request").await.unwrap());
+    assert!(!store.first_use(id, "a-request").await.unwrap());
+}
+
+#[tokio::test]
+async fn scripts_that_a_restarted_redis_has_forgotten_are_sent_again() {
+    let mut bench = Bench::start().await;
+    for (key, amount) in [("flushed", 100), ("restarted", 900)] {
+        match key {
+            "flushed" => {
+                gavel_local::redis::ask(&bench.service, &["SCRIPT", "FLUSH"]).await.unwrap()
+            }
+            _ => {
+                bench.service.kill().await.unwrap();
+                bench.service.start().await.unwrap();
+                // The first call finds the connection lost, and nothing is repeated by itself.
+                let lost = bench.store.ping().await;
+                assert!(lost.is_err(), "{lost:?}");
+            }
+        }
+        let known: Vec<u8> = gavel_local::redis::ask(
+            &bench.service,
+            &["SCRIPT", "EXISTS", redis::Script::new(include_str!("commit.lua")).get_hash()],
+        )
+        .await
+        .unwrap();
+        assert_eq!(known, [0], "{key}: this Redis does not know the script");
+        let draft = bench.drafted(&Command::Bid(bid(&bench.state, key, amount))).await;
+        assert_eq!(bench.commit(&draft, None).await, Committed::Ok, "{key}");
+        bench.state = draft.after;
+    }
+    assert_eq!(bench.log().await.len(), 3);
 }

@@ -2,6 +2,7 @@
 //! to here". Delivered at most once, so nothing depends on one: whoever waits also polls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use gavel_core::ids::AuctionId;
@@ -10,9 +11,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::acknowledge::Relayed;
-use super::connect::Redis;
+use super::connection::Redis;
 use super::keys::{Shard, WAKE_CHANNEL};
-use crate::limits::{RETRY_PAUSE_MAX, WAKE_SILENCE_MAX};
+use crate::limits::RETRY_PAUSE_MAX;
 
 /// Who is woken.
 #[derive(Clone)]
@@ -50,15 +51,15 @@ impl Wakes {
     }
 }
 
-/// Listens until `stop`, connecting again whenever the connection is lost.
-pub(crate) async fn listen(redis: Redis, wakes: Wakes, stop: CancellationToken) {
+/// Listens until `stop`, subscribing again whenever the connection is lost, or silent for longer than
+/// `silence`: it may be gone without a word, and a new one costs little. In a cluster the next one is at
+/// another node.
+pub(crate) async fn listen(redis: Redis, wakes: Wakes, silence: Duration, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let listening = async {
-            let mut subscription = redis.client.get_async_pubsub().await?;
-            subscription.subscribe(WAKE_CHANNEL).await?;
+            let mut subscription = redis.connection.subscribe(WAKE_CHANNEL).await?;
             let mut messages = subscription.on_message();
-            // Silence may be a connection that is gone without a word: a new one costs little.
-            while let Ok(Some(message)) = timeout(WAKE_SILENCE_MAX, messages.next()).await {
+            while let Ok(Some(message)) = timeout(silence, messages.next()).await {
                 wakes.wake(&message.get_payload::<String>()?);
             }
             Ok::<_, redis::RedisError>(())

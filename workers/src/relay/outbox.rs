@@ -1,12 +1,11 @@
 //! One shard's outbox in Redis: the entries that wait, the lease of the relay that works on it.
 
-use redis::aio::ConnectionManager;
-use redis::{RedisResult, Script};
+use redis::RedisResult;
 use uuid::Uuid;
 
 use super::message::{Entry, Message};
-use crate::ledger::Redis;
 use crate::ledger::keys::{Keys, Shard, WAKE_CHANNEL};
+use crate::ledger::{Connection, Redis, Script};
 use crate::limits::{OUTBOX_ENTRIES_MAX, RELAY_LEASE};
 
 /// Takes or renews the lease. KEYS 1 lease; ARGV 1 owner, 2 life in ms.
@@ -22,7 +21,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1";
 
 pub(super) struct Outbox {
-    redis: ConnectionManager,
+    redis: Connection,
     keys: Keys,
     shard: Shard,
     owner: String,
@@ -46,22 +45,17 @@ impl Outbox {
 
     /// Whether this relay may work on the shard now.
     pub(super) async fn own(&self) -> RedisResult<bool> {
-        self.own
-            .key(Keys::relay_lease(self.shard))
-            .arg(&self.owner)
-            .arg(RELAY_LEASE.as_millis().to_string())
-            .invoke_async(&mut self.redis.clone())
-            .await
+        let keys = [Keys::relay_lease(self.shard)];
+        let mut call = self.own.call(self.shard, &keys);
+        call.arg(&self.owner).arg(RELAY_LEASE.as_millis().to_string());
+        call.query(&self.redis).await
     }
 
     /// Lets another relay take over at once.
     pub(super) async fn release(&self) {
-        let released: RedisResult<()> = self
-            .release
-            .key(Keys::relay_lease(self.shard))
-            .arg(&self.owner)
-            .invoke_async(&mut self.redis.clone())
-            .await;
+        let keys = [Keys::relay_lease(self.shard)];
+        let mut call = self.release.call(self.shard, &keys);
+        let released: RedisResult<()> = call.arg(&self.owner).query(&self.redis).await;
         if let Err(error) = released {
             tracing::warn!(shard = self.shard, error = ?error, "lease not released, it will expire");
         }
@@ -69,14 +63,14 @@ impl Outbox {
 
     /// The oldest waiting entries.
     pub(super) async fn entries(&self) -> RedisResult<Vec<Entry>> {
-        let raw: Vec<(String, Vec<String>)> = redis::cmd("XRANGE")
+        let mut command = redis::cmd("XRANGE");
+        command
             .arg(Keys::outbox(self.shard))
             .arg("-")
             .arg("+")
             .arg("COUNT")
-            .arg(OUTBOX_ENTRIES_MAX)
-            .query_async(&mut self.redis.clone())
-            .await?;
+            .arg(OUTBOX_ENTRIES_MAX);
+        let raw: Vec<(String, Vec<String>)> = self.redis.query(self.shard, &command).await?;
         let event = |fields: Vec<String>| {
             fields.chunks_exact(2).find(|pair| pair[0] == "e").map(|pair| pair[1].clone())
         };
@@ -88,14 +82,12 @@ impl Outbox {
 
     /// Takes a message's entries out and wakes the bids that wait for it.
     pub(super) async fn relayed(&self, message: &Message) -> RedisResult<()> {
-        self.relayed
-            .key(self.keys.state(&message.auction))
-            .key(Keys::outbox(self.shard))
-            .arg(message.last)
+        let keys = [self.keys.state(&message.auction), Keys::outbox(self.shard)];
+        let mut call = self.relayed.call(self.shard, &keys);
+        call.arg(message.last)
             .arg(WAKE_CHANNEL)
             .arg(message.auction.as_str())
-            .arg(&message.entries)
-            .invoke_async(&mut self.redis.clone())
-            .await
+            .arg(&message.entries);
+        call.query(&self.redis).await
     }
 }

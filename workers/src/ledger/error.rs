@@ -1,0 +1,34 @@
+//! Why the ledger did not do as asked. Variants are what a caller can do about it.
+
+use gavel_core::auction::Refusal;
+
+use super::store::StoreError;
+
+/// Why the ledger did not do as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The rules say no. The caller's to mend.
+    #[error("refused")]
+    Refused(#[source] Refusal),
+    /// The idempotency key stands for another offer. The caller's to mend.
+    #[error("the idempotency key was used for another offer")]
+    IdempotencyConflict,
+    /// It was never opened.
+    #[error("no such live auction")]
+    UnknownAuction,
+    /// Too much waits for this auction. Try again soon.
+    #[error("too many requests wait for this auction")]
+    Busy,
+    /// It may or may not have happened. Try again with the same key.
+    #[error("no answer in time")]
+    TimedOut,
+    /// Redis is in trouble. The text is for the log only. Try again with the same key.
+    #[error("the live state is unavailable")]
+    Unavailable(String),
+}
+
+impl From<StoreError> for LedgerError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(format!("{error}: {:?}", std::error::Error::source(&error)))
+    }
+}

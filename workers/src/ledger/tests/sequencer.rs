@@ -1,0 +1,290 @@
+//! Whole ledgers on one Redis: several at once, full, idle, with a wrong clock, with a slow network.
+
+use std::sync::Mutex as StdMutex;
+use std::time::{Duration, Instant};
+
+use gavel_core::auction::{BidStatus, SoftClose};
+use gavel_core::ids::UserId;
+use gavel_core::money::Amount;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, tcp};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::ledger::mailboxes::Bounds;
+use crate::limits::CACHE_AGE_MAX;
+
+impl Bench {
+    /// Another worker: a ledger with a connection of its own. Bids are answered once Redis has them.
+    async fn ledger(&self, bounds: Bounds) -> Ledger {
+        ledger_at(&gavel_local::redis::url(&self.service), bounds).await
+    }
+
+    /// How many commands Redis has executed, this question not counted.
+    async fn commands(&self) -> u64 {
+        let info: String =
+            gavel_local::redis::ask(&self.service, &["INFO", "commandstats"]).await.unwrap();
+        let calls =
+            info.lines().filter(|line| !line.starts_with("cmdstat_info")).filter_map(|line| {
+                let calls = line.split_once("calls=")?.1.split_once(',')?.0;
+                calls.parse::<u64>().ok().filter(|_| !line.contains("cmdstat_client"))
+            });
+        calls.sum()
+    }
+}
+
+async fn ledger_at(url: &str, bounds: Bounds) -> Ledger {
+    let redis = connect(url, false, SHARDS).await.unwrap();
+    Ledger::bounded(&redis, Relayed::default(), Level::Memory, bounds)
+}
+
+async fn until(what: &str, good: impl AsyncFn() -> bool) {
+    let since = Instant::now();
+    while !good().await {
+        assert!(since.elapsed() < Duration::from_secs(20), "{what}: not within 20 s");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_workers_on_one_auction_all_make_progress_and_numbers_have_no_gaps() {
+    const WORKERS: u64 = 3;
+    const BIDS_EACH: u64 = 40;
+    let bench = Bench::start().await;
+    let id = &bench.state.id;
+    let mut workers = JoinSet::new();
+    for worker in 0..WORKERS {
+        let (ledger, state) = (bench.ledger(Bounds::default()).await, bench.state.clone());
+        workers.spawn(async move {
+            let (mut accepted, mut tries) = (Vec::new(), 0);
+            while accepted.len() < usize::try_from(BIDS_EACH).unwrap() {
+                tries += 1;
+                assert!(tries < 10_000, "worker {worker} makes no progress: {accepted:?}");
+                // What it thinks the least bid is; by the time it is decided it may be too low.
+                let state = ledger.state(&state.id).await.unwrap().unwrap();
+                let least = state.minimum_next();
+                let key = format!("{worker}-{tries}");
+                // Everybody bids once: the price rises with every accepted bid.
+                let bidder = UserId::parse(&key).unwrap();
+                let placed = PlaceBid { bidder, ..bid(&state, &key, least.minor()) };
+                match ledger.bid(&state.id, placed).await {
+                    Ok(placed) => accepted.push(placed.receipt.seq),
+                    Err(LedgerError::Refused(Refusal::BidTooLow { .. })) => {}
+                    Err(error) => panic!("worker {worker}: {error:?}"),
+                }
+            }
+            accepted
+        });
+    }
+    let mut numbers: Vec<u64> = workers.join_all().await.into_iter().flatten().collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=WORKERS * BIDS_EACH).collect::<Vec<_>>());
+    let (mut price, log) = (None, bench.log().await);
+    for (event, position) in log.iter().zip(1..) {
+        assert_eq!((event.position, event.seq), (position, position - 1));
+        if let EventKind::Bid(bid) = &event.kind {
+            assert!(Some(bid.price) > price, "{event:?}");
+            price = Some(bid.price);
+        }
+    }
+    let state = bench.store.state(id).await.unwrap().unwrap();
+    assert_eq!((state.seq, state.price), (WORKERS * BIDS_EACH, price));
+}
+
+#[tokio::test]
+async fn a_full_mailbox_is_busy_at_once_and_what_was_taken_is_still_decided() {
+    let mut bench = Bench::start().await;
+    let id = bench.state.id.clone();
+    let ledger = bench.ledger(Bounds { mailbox_depth: 1, ..Bounds::default() }).await;
+    bench.service.pause().unwrap();
+    let asked = |key: &'static str, amount| {
+        let (ledger, id, bid) = (ledger.clone(), id.clone(), bid(&bench.state, key, amount));
+        async move { ledger.bid(&id, bid).await }
+    };
+    let mut waiting = JoinSet::new();
+    // One is with the sequencer, which waits for Redis; one is in the mailbox.
+    waiting.spawn(asked("a", 100));
+    until("the first bid is taken", async || ledger.inner.mailboxes.waiting(&id) == Some(0)).await;
+    waiting.spawn(asked("b", 100_000));
+    until("the second bid waits", async || ledger.inner.mailboxes.waiting(&id) == Some(1)).await;
+    let since = Instant::now();
+    assert_eq!(asked("c", 100_000).await, Err(LedgerError::Busy));
+    assert!(since.elapsed() < Duration::from_millis(500), "{:?}", since.elapsed());
+    bench.service.resume().unwrap();
+    for answer in waiting.join_all().await {
+        answer.unwrap();
+    }
+    assert_eq!(bench.log().await.len(), 3, "the opening and two bids");
+    assert!(asked("c", 500_000).await.is_ok(), "there is room again");
+}
+
+#[tokio::test]
+async fn beyond_the_auctions_a_worker_can_hold_it_is_busy() {
+    let bench = Bench::start().await;
+    let ledger = bench.ledger(Bounds { active_auctions: 1, ..Bounds::default() }).await;
+    ledger.bid(&bench.state.id, bid(&bench.state, "a", 100)).await.unwrap();
+    let mut other = scheduled(0);
+    other.id = AuctionId::parse("use1_01928e2c-7f3e-7abc-8def-0123456789ac").unwrap();
+    assert_eq!(ledger.open(other, OpenCause::Seller).await, Err(LedgerError::Busy));
+    ledger.bid(&bench.state.id, bid(&bench.state, "b", 900)).await.unwrap();
+}
+
+#[tokio::test]
+async fn refusals_that_an_old_state_proves_cost_no_call_to_redis() {
+    let bench = Bench::start().await;
+    let (ledger, id) = (bench.ledger(Bounds::default()).await, &bench.state.id);
+    for round in 1..=20_u64 {
+        let high = bid(&bench.state, &format!("high-{round}"), 1_000 * round);
+        ledger.bid(id, high.clone()).await.unwrap();
+        let (before, since) = (bench.commands().await, Instant::now());
+        for n in 0..100 {
+            let low = bid(&bench.state, &format!("{round}-{n}"), 100);
+            let refused = ledger.bid(id, low).await;
+            assert!(matches!(refused, Err(LedgerError::Refused(Refusal::BidTooLow { .. }))));
+            // A repeat of what was accepted is answered from memory, too, and as it was.
+            assert!(ledger.bid(id, high.clone()).await.unwrap().repeated);
+        }
+        let took = since.elapsed();
+        let after = bench.commands().await;
+        // Past the age of the cache and of the clock both are read again, as they should be.
+        if took < CACHE_AGE_MAX / 2 {
+            assert_eq!(before, after, "{} calls for 200 answers", after - before);
+            return;
+        }
+    }
+    panic!("this machine never answered 200 bids within {:?}", CACHE_AGE_MAX / 2);
+}
+
+#[tokio::test]
+async fn a_worker_with_a_wrong_clock_decides_again_by_the_time_of_redis() {
+    let bench = Bench::start().await;
+    let (ledger, id) = (bench.ledger(Bounds::default()).await, &bench.state.id);
+    let shard = bench.store.shard(id);
+    for (key, amount, ahead_ms) in [("slow", 100, -400_000_i64), ("fast", 900, 20_000)] {
+        let now = time(&bench.store).await;
+        let wrong = now.as_ms().saturating_add(ahead_ms);
+        ledger.inner.clock.note(shard, Timestamp::from_ms(wrong));
+        ledger.bid(id, bid(&bench.state, key, amount)).await.unwrap();
+        let placed_at = bench.log().await.pop().unwrap().at;
+        let off_ms = placed_at.as_ms().abs_diff(now.as_ms());
+        assert!(off_ms < 10_000, "{key}: decided {off_ms} ms off");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_auction_leaves_nothing_in_memory_and_the_next_bid_starts_it_again() {
+    let bench = Bench::start().await;
+    let bounds = Bounds { idle: Duration::from_millis(50), ..Bounds::default() };
+    let (ledger, id) = (bench.ledger(bounds).await, &bench.state.id);
+    for (key, amount, seq) in [("a", 100, 1), ("b", 900, 2)] {
+        let placed = ledger.bid(id, bid(&bench.state, key, amount)).await.unwrap();
+        assert_eq!(placed.receipt.seq, seq);
+        until("it is forgotten", async || {
+            ledger.inner.mailboxes.active() == 0 && ledger.inner.relayed.followed() == 0
+        })
+        .await;
+    }
+    let again = ledger.bid(id, bid(&bench.state, "a", 100)).await.unwrap();
+    assert!(again.repeated, "what was forgotten is read back");
+}
+
+#[tokio::test]
+async fn an_extension_between_reading_the_time_and_the_state_is_seen() {
+    let mut bench = Bench::start().await;
+    let mut state = scheduled(0);
+    state.id = AuctionId::parse("use1_01928e2c-7f3e-7abc-8def-0123456789ad").unwrap();
+    state.terms.duration_ms = 1_500;
+    state.terms.soft_close =
+        SoftClose { window_ms: 5_000, extension_ms: 20_000, max_extensions: 5 };
+    bench.state = state.clone();
+    let direct = bench.ledger(Bounds::default()).await;
+    let opened = direct.open(state.clone(), OpenCause::Seller).await.unwrap();
+    let end = opened.ends_at().unwrap();
+
+    // A worker whose second question to Redis is held back until the auction has been extended, and
+    // the first end is over.
+    let network = SlowNetwork::start(&bench.service).await;
+    let slow = ledger_at(&network.url, Bounds::default()).await;
+    network.hold_second_question();
+    let (id, late) = (state.id.clone(), bid(&state, "late", 90_000));
+    let mut bidding = JoinSet::new();
+    bidding.spawn(async move { slow.bid(&id, late).await });
+    network.held.notified().await;
+    let asked = network.asked.lock().unwrap().clone();
+    let extending = direct.bid(&state.id, bid(&state, "in-time", 100)).await.unwrap();
+    assert!(extending.receipt.extended, "held back before the end: {asked:?}");
+    until("the first end is over", async || time(&bench.store).await > end).await;
+    network.release.notify_one();
+    let placed = bidding.join_next().await.unwrap().unwrap();
+    let placed = placed.unwrap_or_else(|error| panic!("the auction is open: {error:?}, {asked:?}"));
+    assert_eq!((placed.receipt.seq, placed.receipt.status), (2, BidStatus::Leading));
+    assert_eq!(placed.receipt.amount, Amount::new(90_000).unwrap());
+}
+
+/// A way to Redis that can hold back what a worker asks.
+struct SlowNetwork {
+    url: String,
+    /// Whether to hold the second question back, and the questions so far.
+    asked: Arc<StdMutex<Vec<String>>>,
+    armed: Arc<StdMutex<bool>>,
+    held: Arc<Notify>,
+    release: Arc<Notify>,
+    _carrying: JoinSet<()>,
+}
+
+impl SlowNetwork {
+    async fn start(redis: &Service) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}/", listener.local_addr().unwrap());
+        let mut network = Self {
+            url,
+            asked: Arc::default(),
+            armed: Arc::default(),
+            held: Arc::default(),
+            release: Arc::default(),
+            _carrying: JoinSet::new(),
+        };
+        let (asked, armed) = (network.asked.clone(), network.armed.clone());
+        let (held, release, address) =
+            (network.held.clone(), network.release.clone(), redis.address());
+        network._carrying.spawn(async move {
+            loop {
+                let (worker, _) = listener.accept().await.unwrap();
+                let (mut questions, mut to_worker) = worker.into_split();
+                let (mut answers, mut to_redis) =
+                    TcpStream::connect(address).await.unwrap().into_split();
+                let back = tokio::io::copy(&mut answers, &mut to_worker);
+                let forth = async {
+                    while let Some(question) = next(&mut questions).await {
+                        if *armed.lock().unwrap() {
+                            let count = {
+                                let mut asked = asked.lock().unwrap();
+                                asked.push(String::from_utf8_lossy(&question).into_owned());
+                                asked.len()
+                            };
+                            if count == 2 {
+                                held.notify_one();
+                                release.notified().await;
+                            }
+                        }
+                        to_redis.write_all(&question).await.unwrap();
+                    }
+                };
+                let _ended = futures::join!(back, forth);
+            }
+        });
+        network
+    }
+
+    fn hold_second_question(&self) {
+        *self.armed.lock().unwrap() = true;
+    }
+}
+
+async fn next(questions: &mut tcp::OwnedReadHalf) -> Option<Vec<u8>> {
+    let mut chunk = vec![0; 65_536];
+    let bytes = questions.read(&mut chunk).await.ok().filter(|bytes| *bytes > 0)?;
+    chunk.truncate(bytes);
+    Some(chunk)
+}
