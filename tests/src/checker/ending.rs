@@ -33,14 +33,19 @@ pub(super) fn check(evidence: &Evidence, states: &[State<'_>]) -> Vec<Anomaly> {
     findings.compare("winner", &ending.winner.as_deref(), &name);
     let price = winner.and(last.standing.price);
     findings.compare("hammer price", &ending.hammer_price, &price);
-    if !last.standing.bought && ending.winner.is_some() {
-        let highest = highest(&evidence.rows).map(|row| row.bidder.as_str());
-        let what = "winner, the earliest highest maximum,";
-        findings.compare(what, &ending.winner.as_deref(), &highest);
+    // The bid that bought it, or that first had the highest maximum.
+    let winning = if last.standing.bought {
+        evidence.rows.iter().max_by_key(|row| row.seq)
+    } else {
+        highest(&evidence.rows)
+    };
+    let winning = winning.filter(|_| winner.is_some());
+    if !last.standing.bought {
+        let highest = winning.map(|row| row.bidder.as_str());
+        findings.compare("winner of the highest maximum", &ending.winner.as_deref(), &highest);
     }
-    let winning = evidence.rows.iter().find(|row| Some(&row.bid_id) == ending.winning_bid.as_ref());
-    let winning = winning.filter(|row| row.status == "leading");
-    findings.compare("winning bid's bidder", &winning.map(|row| row.bidder.as_str()), &name);
+    let winning = winning.map(|row| row.bid_id.as_str());
+    findings.compare("winning bid", &ending.winning_bid.as_deref(), &winning);
     let closed_at = ending.closed_at.unwrap_or(0);
     let due = last.standing.end + evidence.rules.grace_ms;
     if matches!(last.cause, Cause::TimeUp) && closed_at < due {
