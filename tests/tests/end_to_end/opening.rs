@@ -129,6 +129,39 @@ async fn an_auction_can_be_changed_until_it_opens() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_bids_or_looks_while_it_opens_is_never_told_to_come_back() -> Result<()> {
+    let mut world = World::start().await?;
+    world.stack.add_worker(&WorkerOptions::named("second")).await?;
+    for _ in 0..10 {
+        let auction = world.auction(json!({})).await?;
+        let bidding = async {
+            loop {
+                let bid = world.bid(&auction, &world.bidders[0], 100).await?;
+                match bid.status {
+                    201 => return Ok(()),
+                    409 => assert_eq!(bid.code(), "auction-not-live", "{bid:?}"),
+                    _ => anyhow::bail!("neither live nor not: {bid:?}"),
+                }
+            }
+        };
+        let looking = async {
+            loop {
+                let state = world.edge.get(&format!("/v1/auctions/{auction}/state"), "").await?;
+                anyhow::ensure!(state.status == 200, "no state: {state:?}");
+                if state.body["status"] == "live" {
+                    return Ok(());
+                }
+            }
+        };
+        let open = format!("/v1/auctions/{auction}/open");
+        let opening = world.edge.act(&open, &world.seller.token);
+        let (opened, (), ()) = tokio::try_join!(opening, bidding, looking)?;
+        assert_eq!(opened.body["status"], "live", "{opened:?}");
+    }
+    world.stack.stop().await
+}
+
+#[tokio::test]
 async fn changes_at_once_are_all_kept() -> Result<()> {
     let world = World::start().await?;
     let auction = world.auction(json!({})).await?;

@@ -106,7 +106,11 @@ pub(super) async fn state(
 ) -> Result<Json<StateView>, ApiError> {
     let state = match ledger.state(&id).await? {
         Some(live) => live,
-        None => catalog.get(&id).await?.state().ok_or(LOST)?,
+        None => match catalog.get(&id).await?.state() {
+            Some(known) => known,
+            // It is open: it may have been opened between the two looks.
+            None => ledger.state(&id).await?.ok_or(LOST)?,
+        },
     };
     Ok(Json(StateView::of(&state, ledger.now_of(&id).await?)))
 }

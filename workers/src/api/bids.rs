@@ -38,27 +38,33 @@ pub(super) async fn place(
         currency: request.currency,
         arrived_at: Some(caller.assertion().arrived_at()),
     };
-    match ledger.bid(&auction, bid.clone()).await {
+    let mut placed = ledger.bid(&auction, bid.clone()).await;
+    if placed == Err(LedgerError::UnknownAuction) {
+        if let Some(receipt) = elsewhere(&catalog, history.as_ref(), &auction, &bid).await? {
+            return Ok(Json(receipt).into_response());
+        }
+        // It is open: it may have been opened between the two looks.
+        placed = ledger.bid(&auction, bid).await;
+    }
+    match placed {
         Ok(placed) => {
             let status = if placed.repeated { StatusCode::OK } else { StatusCode::CREATED };
             Ok((status, Json(placed.receipt)).into_response())
         }
-        Err(LedgerError::UnknownAuction) => {
-            let receipt = not_in_ledger(&catalog, history.as_ref(), &auction, &bid).await?;
-            Ok(Json(receipt).into_response())
-        }
+        Err(LedgerError::UnknownAuction) => Err(LOST),
         Err(error) => Err(error.into()),
     }
 }
 
-/// A bid on an auction that the ledger does not have, or not any more. A retry of an accepted bid
-/// still gets its receipt, as long as the history remembers it.
-async fn not_in_ledger(
+/// What becomes of a bid on an auction that the ledger does not have, or not any more. A retry of an
+/// accepted bid still gets its receipt, as long as the history remembers it. `None`: nothing is known
+/// of the bid, and the catalogue holds the auction for open.
+async fn elsewhere(
     catalog: &Catalog,
     history: &dyn BidHistory,
     auction: &AuctionId,
     bid: &PlaceBid,
-) -> Result<BidReceipt, ApiError> {
+) -> Result<Option<BidReceipt>, ApiError> {
     let record = catalog.get(auction).await?;
     if record.status == Status::Scheduled {
         return Err(Refusal::NotLive.into());
@@ -66,12 +72,12 @@ async fn not_in_ledger(
     if let Some(event) = history.find(&bid.bidder, &bid.bid_id).await? {
         let receipt = receipt(&event, Level::Queue)?;
         return if event.accepts_offer(bid) {
-            Ok(receipt)
+            Ok(Some(receipt))
         } else {
             Err(LedgerError::IdempotencyConflict.into())
         };
     }
-    if record.status == Status::Closed { Err(Refusal::Closed.into()) } else { Err(LOST) }
+    if record.status == Status::Closed { Err(Refusal::Closed.into()) } else { Ok(None) }
 }
 
 /// `GET /v1/bids/{id}`: settles a time-out, for the bidder only. `acknowledged` says how far it
