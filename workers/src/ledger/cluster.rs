@@ -61,7 +61,10 @@ impl Cluster {
         let known = BTreeSet::from_iter(seeds.clone());
         let map = Mutex::new(Map { owners, known, nodes: HashMap::new(), turn: 0 });
         let cluster = Self { template, seeds, map, suspected: Notify::new() };
-        cluster.refresh().await?;
+        if let Err(error) = cluster.refresh().await {
+            cluster.next_node()?.reached().await?;
+            return Err(error);
+        }
         Ok(cluster)
     }
 

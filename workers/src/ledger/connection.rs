@@ -43,7 +43,7 @@ pub(crate) async fn connect(urls: &str, cluster: bool, shards: u16) -> RedisResu
         seeds if cluster => Connection::Cluster(Arc::new(Cluster::connect(seeds).await?)),
         [only] => {
             let node = Node::new(only.clone())?;
-            node.send_in_time(&redis::cmd("PING")).await?;
+            node.reached().await?;
             Connection::Node(Arc::new(node))
         }
         _ => return Err(refused("several nodes that are no cluster")),
@@ -142,6 +142,15 @@ impl Node {
             .set_max_delay(RETRY_PAUSE_MAX);
         let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
         Ok(Self { client, connection })
+    }
+
+    /// Tells why it cannot be reached, if it cannot: a wrong password or certificate is more than the
+    /// silence that calls notice while the connection is tried again and again.
+    pub(super) async fn reached(&self) -> RedisResult<()> {
+        let Err(error) = self.send_in_time(&redis::cmd("PING")).await else { return Ok(()) };
+        let connecting = timeout(REDIS_CONNECT_MAX, self.client.get_multiplexed_async_connection());
+        let connected = connecting.await.unwrap_or_else(|_elapsed| Err(timed_out()));
+        Err(connected.err().unwrap_or(error))
     }
 
     pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {

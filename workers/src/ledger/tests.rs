@@ -189,3 +189,20 @@ async fn scripts_that_a_restarted_redis_has_forgotten_are_sent_again() {
     }
     assert_eq!(bench.log().await.len(), 3);
 }
+
+#[tokio::test]
+async fn who_cannot_connect_says_why() {
+    let bench = Bench::start().await;
+    gavel_local::redis::ask::<()>(&bench.service, &["CONFIG", "SET", "requirepass", "x"])
+        .await
+        .unwrap();
+    let address = bench.service.address();
+    for (user, cause) in [("", "NOAUTH"), (":wrong@", "Password authentication failed")] {
+        for cluster in [false, true] {
+            let url = format!("redis://{user}{address}/");
+            let refused = connect(&url, cluster, SHARDS).await.err().unwrap();
+            let refused = format!("{refused:?}");
+            assert!(refused.contains(cause), "cluster: {cluster}: {refused}");
+        }
+    }
+}
