@@ -33,9 +33,13 @@ pub(crate) async fn open(
     id: &AuctionId,
     cause: OpenCause,
 ) -> Result<(AuctionRecord, Auction), OpenError> {
-    catalog.begin_opening(id).await?;
+    catalog.begin_opening(id, cause, ledger.now_of(id).await?).await?;
     let record = catalog.get(id).await?;
     let state = match record.status {
+        // Not its time any more: its seller changed it meanwhile, and may go on changing it.
+        Status::Scheduled if !record.opening => {
+            return Err(LedgerError::Refused(Refusal::NotDue).into());
+        }
         Status::Scheduled => ledger.open(record.scheduled(), cause).await?,
         Status::Live | Status::Paused => match ledger.drive(id, Command::Open(cause)).await {
             Err(LedgerError::UnknownAuction) => return Err(OpenError::Lost),

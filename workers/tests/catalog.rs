@@ -225,7 +225,8 @@ async fn an_auction_that_was_never_opened_is_cancelled_once() {
     assert!(!catalog.cancel_scheduled(&id).await.unwrap());
     let record = catalog.get(&id).await.unwrap();
     assert_eq!(record.result.unwrap().outcome, Outcome::Cancelled);
-    catalog.begin_opening(&id).await.unwrap();
+    let now = Timestamp::from_ms(1_000);
+    catalog.begin_opening(&id, OpenCause::Seller, now).await.unwrap();
     assert_eq!(catalog.get(&id).await.unwrap().status, Status::Closed, "it is not opened any more");
     assert_eq!(catalog.due_to_open(Timestamp::from_ms(i64::MAX)).await.unwrap(), []);
 }
@@ -241,23 +242,40 @@ async fn what_is_due_or_being_opened_is_found_until_it_is_open() {
     let second = id("second", &opening(2_000)).await;
     let first = id("first", &opening(1_000)).await;
     let unplanned = id("unplanned", &request("")).await;
-    let due = async |ms| -> Vec<(AuctionId, bool)> {
+    let due = async |ms| -> Vec<(AuctionId, OpenCause)> {
         let due = catalog.due_to_open(at(ms)).await.unwrap();
-        due.into_iter().map(|due| (due.id, due.begun)).collect()
+        due.into_iter().map(|due| (due.id, due.cause)).collect()
     };
+    let (time, seller) = (OpenCause::Time, OpenCause::Seller);
     assert_eq!(due(999).await, []);
-    assert_eq!(due(1_000).await, [(first.clone(), false)], "from its time on");
-    assert_eq!(due(9_000).await, [(first.clone(), false), (second.clone(), false)]);
+    assert_eq!(due(1_000).await, [(first.clone(), time)], "from its time on");
+    assert_eq!(due(9_000).await, [(first.clone(), time), (second.clone(), time)]);
 
-    catalog.begin_opening(&unplanned).await.unwrap();
-    assert_eq!(due(0).await, [(unplanned.clone(), true)], "an opening that broke off");
+    catalog.begin_opening(&unplanned, time, at(9_000)).await.unwrap();
+    catalog.begin_opening(&first, time, at(999)).await.unwrap();
+    for early in [&unplanned, &first] {
+        assert!(!catalog.get(early).await.unwrap().opening, "it is not its time");
+    }
+    catalog.begin_opening(&unplanned, seller, at(0)).await.unwrap();
+    assert_eq!(due(0).await, [(unplanned.clone(), seller)], "an opening that broke off");
     assert!(!catalog.cancel_scheduled(&unplanned).await.unwrap(), "the ledger may have it");
     let record = catalog.get(&unplanned).await.unwrap();
     let live = after(&record.scheduled(), &Command::Open(OpenCause::Seller), 1_000);
     catalog.mark_phase(&live).await.unwrap();
     assert_eq!(due(0).await, []);
     assert!(catalog.cancel_scheduled(&first).await.unwrap());
-    assert_eq!(due(9_000).await, [(second, false)]);
+    assert_eq!(due(9_000).await, [(second.clone(), time)]);
+
+    let read = catalog.get(&second).await.unwrap();
+    assert!(catalog.edit(&read, &opening(99_000)).await.unwrap());
+    catalog.begin_opening(&second, time, at(9_000)).await.unwrap();
+    let record = catalog.get(&second).await.unwrap();
+    assert!(!record.opening, "put off after it was found due: it can go on being changed");
+    assert!(catalog.edit(&record, &request("")).await.unwrap());
+    assert!(!catalog.edit(&record, &request("")).await.unwrap(), "somebody changed it meanwhile");
+    catalog.begin_opening(&second, seller, at(0)).await.unwrap();
+    let record = catalog.get(&second).await.unwrap();
+    assert!(!catalog.edit(&record, &request("")).await.unwrap(), "its terms are fixed");
 }
 
 #[tokio::test]

@@ -125,6 +125,7 @@ pub struct BidItem {
     /// The bidder's public name.
     #[cfg_attr(feature = "schema", schemars(with = "super::schema::PublicName"))]
     pub bidder: String,
+    /// What was offered; to others than the bidder no more of it than the price.
     pub amount: Amount,
     pub price: Amount,
     pub status: BidStatus,

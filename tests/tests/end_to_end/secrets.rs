@@ -13,6 +13,9 @@ const RESERVE: u64 = 7_654_321;
 /// A maximum that appears in no other number here.
 const MAXIMUM: u64 = 6_543_217;
 
+/// What the leader offers on top, which raises only their maximum.
+const RAISE: u64 = 6_654_321;
+
 /// Everything of a reply that its reader sees.
 fn seen(reply: &Reply) -> String {
     format!("{} {:?} {}", reply.status, reply.headers, reply.body)
@@ -54,7 +57,9 @@ async fn reserve_and_maxima_are_told_to_their_owners_only() -> Result<()> {
     let conflict = world.edge.post(&bids, &owner.token, &own_key, &conflict).await?;
     assert_eq!(conflict.code(), "idempotency-conflict");
     note("a conflict", &conflict);
-    evidence::whole_history(&world.stack, &auction, 2).await?;
+    let raise = world.edge.post(&bids, &owner.token, &key(), &json!({"amount": RAISE})).await?;
+    assert_eq!((raise.status, &raise.body["price"]), (201, &json!(210)), "{raise:?}");
+    evidence::whole_history(&world.stack, &auction, 3).await?;
 
     for closed in [false, true] {
         if closed {
@@ -90,13 +95,15 @@ async fn reserve_and_maxima_are_told_to_their_owners_only() -> Result<()> {
     let logs = told.iter().filter(|(what, text)| what.contains("log") && !text.is_empty());
     assert_eq!(logs.count(), 2, "both tiers have a log");
     for (what, text) in &told {
-        for secret in [RESERVE, MAXIMUM] {
+        for secret in [RESERVE, MAXIMUM, RAISE] {
             assert!(!text.contains(&secret.to_string()), "{what} tells {secret}: {text}");
         }
     }
 
     let own = world.edge.get("/v1/me/bids", &owner.token).await?;
-    assert_eq!(own.body["items"][0]["max"], MAXIMUM, "their own maximum is theirs to see");
+    let of_own = |bid: usize, name: &str| own.body["items"][bid][name].as_u64();
+    assert_eq!(of_own(0, "amount"), Some(RAISE), "their own offers are theirs to see");
+    assert_eq!(of_own(1, "max"), Some(MAXIMUM), "and their own maximum");
     let seller = world.edge.get(&path, &world.seller.token).await?;
     assert_eq!(seller.body["reserve_price"], RESERVE, "and so is the seller's reserve");
     assert!(!seen(&seller).contains(&MAXIMUM.to_string()));

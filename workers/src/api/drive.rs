@@ -96,42 +96,42 @@ async fn drive(
         let state = ledger.state(&id).await?;
         return Ok(Json(auction_view(record, state.as_ref(), Some(&caller.user))));
     }
-    let (record, state) = match ledger.drive(&id, command.clone()).await {
-        Ok(state) => {
-            lifecycle::follow(&catalog, &state).await?;
-            (record, Some(state))
+    let mut driven = ledger.drive(&id, command.clone()).await;
+    if driven == Err(LedgerError::UnknownAuction) {
+        if let Some(record) = drive_unopened(&catalog, &record, &command).await? {
+            return Ok(Json(auction_view(record, None, Some(&caller.user))));
         }
-        Err(LedgerError::UnknownAuction) => {
-            (drive_unopened(&catalog, record, &command).await?, None)
-        }
+        // It is open: it may have been opened between the two looks.
+        driven = ledger.drive(&id, command).await;
+    }
+    let state = match driven {
+        Ok(state) => state,
+        Err(LedgerError::UnknownAuction) => return Err(LOST),
         Err(error) => return Err(error.into()),
     };
-    Ok(Json(auction_view(record, state.as_ref(), Some(&caller.user))))
+    lifecycle::follow(&catalog, &state).await?;
+    Ok(Json(auction_view(record, Some(&state), Some(&caller.user))))
 }
 
-/// What becomes of an auction that only the catalogue knows.
+/// What becomes of an auction that the ledger does not have. `None`: it should have.
 async fn drive_unopened(
     catalog: &Catalog,
-    record: AuctionRecord,
+    record: &AuctionRecord,
     command: &Command,
-) -> Result<AuctionRecord, ApiError> {
+) -> Result<Option<AuctionRecord>, ApiError> {
+    if record.status == Status::Scheduled && *command == Command::Cancel {
+        catalog.cancel_scheduled(&record.id).await?;
+    } else if record.status == Status::Scheduled {
+        return Err(Refusal::NotLive.into());
+    }
+    let record = catalog.get(&record.id).await?;
     let outcome = record.result.as_ref().map(|result| &result.outcome);
-    match (record.status, command, outcome) {
-        (Status::Scheduled, Command::Cancel, _) => {
-            let cancelled = catalog.cancel_scheduled(&record.id).await?;
-            let record = catalog.get(&record.id).await?;
-            let was_cancelled = matches!(
-                record.result.as_ref().map(|result| &result.outcome),
-                Some(Outcome::Cancelled)
-            );
-            // Being opened in this very moment: asked again, the ledger decides.
-            if cancelled || was_cancelled { Ok(record) } else { Err(LOST) }
+    match (command, outcome) {
+        (_, None) => Ok(None),
+        (Command::Close(_), Some(_)) | (Command::Cancel, Some(Outcome::Cancelled)) => {
+            Ok(Some(record))
         }
-        (Status::Scheduled, ..) => Err(Refusal::NotLive.into()),
-        (Status::Closed, Command::Close(_), _)
-        | (Status::Closed, Command::Cancel, Some(Outcome::Cancelled)) => Ok(record),
-        (Status::Closed, ..) => Err(Refusal::Closed.into()),
-        (Status::Live | Status::Paused, ..) => Err(LOST),
+        (_, Some(_)) => Err(Refusal::Closed.into()),
     }
 }
 

@@ -10,7 +10,7 @@ mod row;
 
 use std::future::Future;
 
-use gavel_core::auction::{Auction, Outcome, Phase};
+use gavel_core::auction::{Auction, OpenCause, Outcome, Phase};
 use gavel_core::ids::{AuctionId, IdempotencyKey, UserId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::{CreateAuction, Page, Status};
@@ -144,9 +144,18 @@ impl Catalog {
     }
 
     /// Hands a scheduled auction to the ledger: from now on its terms are fixed and only the ledger
-    /// decides. Again, or when it is open already, it changes nothing.
-    pub async fn begin_opening(&self, id: &AuctionId) -> Result<(), CatalogError> {
-        let query = sqlx::query(include_str!("queries/begin_opening.sql")).bind(id.as_str());
+    /// decides. Does nothing for [`OpenCause::Time`] when its time has not come at `now`, nor again,
+    /// nor when it is open already; [`AuctionRecord::opening`] tells.
+    pub async fn begin_opening(
+        &self,
+        id: &AuctionId,
+        cause: OpenCause,
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        let query = sqlx::query(include_str!("queries/begin_opening.sql"))
+            .bind(id.as_str())
+            .bind(row::cause_name(cause))
+            .bind(instant(now));
         in_time(query.execute(&self.pool)).await.map(drop)
     }
 
@@ -156,13 +165,11 @@ impl Catalog {
         let query = sqlx::query_as(include_str!("queries/due_to_open.sql"))
             .bind(instant(now))
             .bind(i64::try_from(DUE_AUCTIONS_MAX).unwrap_or(i64::MAX));
-        let due: Vec<(String, bool)> = in_time(query.fetch_all(&self.pool)).await?;
-        let read = |(id, begun): (String, bool)| {
-            let id =
-                AuctionId::parse(&id).map_err(|invalid| CatalogError::Broken(invalid.into()))?;
-            Ok(DueToOpen { id, begun })
+        let due: Vec<(String, String)> = in_time(query.fetch_all(&self.pool)).await?;
+        let read = |(id, cause): &(String, String)| -> Result<DueToOpen, Cause> {
+            Ok(DueToOpen { id: AuctionId::parse(id)?, cause: row::cause(cause)? })
         };
-        due.into_iter().map(read).collect()
+        due.iter().map(read).collect::<Result<_, _>>().map_err(CatalogError::Broken)
     }
 
     /// Notes that an auction is live or paused, unless the catalogue knows better already.

@@ -1,6 +1,6 @@
 //! An auction as the catalogue knows it, and what that says about its state.
 
-use gavel_core::auction::{Auction, Outcome, Phase, Terms};
+use gavel_core::auction::{Auction, OpenCause, Outcome, Phase, Terms};
 use gavel_core::ids::{AuctionId, IdempotencyKey, UserId};
 use gavel_core::money::Amount;
 use gavel_core::time::Timestamp;
@@ -35,8 +35,8 @@ pub struct Created {
 pub struct DueToOpen {
     /// Which.
     pub id: AuctionId,
-    /// Whether an opening was begun, which may have been before its time.
-    pub begun: bool,
+    /// Why: its time has come, or its seller had begun to open it.
+    pub cause: OpenCause,
 }
 
 /// An auction in the catalogue.

@@ -2,7 +2,7 @@
 //!
 //! What comes out of the database is checked as if it came from outside.
 
-use gavel_core::auction::{Increments, Outcome, SoftClose, Terms};
+use gavel_core::auction::{Increments, OpenCause, Outcome, SoftClose, Terms};
 use gavel_core::ids::{AuctionId, BidId, UserId};
 use gavel_core::money::{Amount, Currency};
 use gavel_core::time::Timestamp;
@@ -38,7 +38,7 @@ pub(super) struct Row {
     soft_close_extensions_max: i32,
     grace_ms: i64,
     status: String,
-    opening: bool,
+    opening: Option<String>,
     revision: i64,
     created_at: OffsetDateTime,
     ends_at: Option<OffsetDateTime>,
@@ -86,7 +86,7 @@ impl Row {
             private: self.private,
             terms,
             status: status(&self.status)?,
-            opening: self.opening,
+            opening: self.opening.is_some(),
             revision: self.revision.try_into()?,
             created_at: timestamp(self.created_at)?,
             ends_at: self.ends_at.map(timestamp).transpose()?,
@@ -120,6 +120,23 @@ impl Row {
 /// A status from its column.
 pub(super) fn status(text: &str) -> Result<Status, Cause> {
     Status::parse(text).ok_or_else(|| "not a status".into())
+}
+
+/// Why an auction is opened, in its column.
+pub(super) const fn cause_name(cause: OpenCause) -> &'static str {
+    match cause {
+        OpenCause::Time => "time",
+        OpenCause::Seller => "seller",
+    }
+}
+
+/// Why an auction is opened, from its column.
+pub(super) fn cause(name: &str) -> Result<OpenCause, Cause> {
+    let named = |cause: &OpenCause| cause_name(*cause) == name;
+    [OpenCause::Time, OpenCause::Seller]
+        .into_iter()
+        .find(named)
+        .ok_or_else(|| "not a cause of an opening".into())
 }
 
 /// A time for its column.

@@ -122,7 +122,7 @@ impl DynamoBidHistory {
         let own = |(event, bid): &(Event, AcceptedBid)| OwnBidItem {
             auction_id: event.auction_id.clone(),
             max: bid.max,
-            bid: shown(event, bid),
+            bid: BidItem { amount: bid.amount, ..shown(event, bid) },
         };
         Ok(Page { items: bids.iter().map(own).collect(), next_cursor })
     }
@@ -202,13 +202,14 @@ fn own_key(user: &UserId, after: &InOwn) -> Item {
     .collect()
 }
 
-/// A bid as anybody may see it.
+/// A bid as anybody may see it. A leader who raises their maximum offers more than the price, and
+/// what is more than the price is nobody else's business.
 fn shown(event: &Event, bid: &AcceptedBid) -> BidItem {
     BidItem {
         seq: event.seq,
         bid_id: bid.bid_id.clone(),
         bidder: event.auction_id.public_name(&bid.bidder),
-        amount: bid.amount,
+        amount: bid.amount.min(bid.price),
         price: bid.price,
         status: bid.status,
         placed_at: event.at,

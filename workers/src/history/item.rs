@@ -1,7 +1,7 @@
 //! A bid as a DynamoDB item: a pure function of its event, so writing it again changes nothing.
 //!
-//! The item holds all of the event, so the event can be read back from it. Names and keys are those
-//! of the table in the design; they never change meaning.
+//! The item holds all of the event, so the event can be read back from it. Names and keys are a
+//! durable format; they never change meaning.
 
 use std::collections::HashMap;
 use std::str::FromStr;

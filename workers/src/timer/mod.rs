@@ -12,7 +12,6 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use gavel_core::auction::OpenCause;
 use gavel_core::ids::AuctionId;
 use tokio_util::sync::CancellationToken;
 
@@ -117,11 +116,9 @@ async fn each<F: Future<Output = Result<(), TimerError>>>(
 }
 
 async fn open(ledger: &Ledger, catalog: &Catalog, due: DueToOpen) -> Result<(), TimerError> {
-    // A begun opening that broke off may have been its seller's, before the time.
-    let cause = if due.begun { OpenCause::Seller } else { OpenCause::Time };
-    match lifecycle::open(catalog, ledger, &due.id, cause).await {
-        Ok(_) => tracing::info!(auction = %due.id, ?cause, "auction opened"),
-        // Closed since, or the clock of its shard is a moment behind: the next look finds it again.
+    match lifecycle::open(catalog, ledger, &due.id, due.cause).await {
+        Ok(_) => tracing::info!(auction = %due.id, cause = ?due.cause, "auction opened"),
+        // Closed or put off since, or the clock of its shard is a moment behind.
         Err(OpenError::Ledger(LedgerError::Refused(refusal))) => {
             tracing::debug!(auction = %due.id, %refusal, "not opened now");
         }

@@ -161,15 +161,19 @@ proptest! {
         let replayed = serde_json::to_string(&replay(&stored).unwrap()).unwrap();
         prop_assert_eq!(replayed, text, "bit for bit, also from the log as stored");
 
-        let bought = matches!(&log.last().unwrap().kind, EventKind::Closed { .. })
-            && log.iter().rev().nth(1).is_some_and(|event| {
-                matches!(&event.kind, EventKind::Bid(bid)
-                    if terms.buy_now_price.is_some_and(|price| bid.amount >= price && bid.price == price))
-                    && event.at == log.last().unwrap().at
-            });
+        let bought = bought_now(&log, &terms);
         let _refused_when_closed = run(&mut state, &Command::Close(CloseCause::Hammer), now);
         check_winner(&state, &accepted, bought)?;
     }
+}
+
+/// Whether the log ends with a bid that reached the buy-now price and so closed the auction.
+fn bought_now(log: &[Event], terms: &Terms) -> bool {
+    let Some([bid, closed]) = log.last_chunk::<2>() else { return false };
+    let EventKind::Bid(accepted) = &bid.kind else { return false };
+    let reached = |price| accepted.amount >= price && accepted.price == price;
+    let closes = matches!(closed.kind, EventKind::Closed { .. }) && bid.at == closed.at;
+    closes && terms.buy_now_price.is_some_and(reached)
 }
 
 /// I1, I3 and the bounds of one accepted bid.

@@ -5,4 +5,4 @@ set title = $1, description = $2, category = $3, condition = $4, image_urls = $5
     bid_ceiling = $12, increments = $13, duration_ms = $14, soft_close_window_ms = $15,
     soft_close_extension_ms = $16, soft_close_extensions_max = $17, grace_ms = $18,
     revision = revision + 1
-where id = $19 and revision = $20 and status = 'scheduled' and not opening
+where id = $19 and revision = $20 and status = 'scheduled' and opening is null

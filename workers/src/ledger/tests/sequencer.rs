@@ -288,3 +288,23 @@ async fn next(questions: &mut tcp::OwnedReadHalf) -> Option<Vec<u8>> {
     chunk.truncate(bytes);
     Some(chunk)
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_timers_exactly_one_closes_and_nothing_follows() {
+    let bench = Bench::start().await;
+    let id = bench.state.id.clone();
+    let (first, second) =
+        (bench.ledger(Bounds::default()).await, bench.ledger(Bounds::default()).await);
+    let hammer = Command::Close(CloseCause::Hammer);
+    let closings = (0..8).map(|n| {
+        let ledger = if n % 2 == 0 { &first } else { &second };
+        ledger.drive(&id, hammer.clone())
+    });
+    let states = futures::future::try_join_all(closings).await.unwrap();
+    assert!(states.iter().all(|state| *state == states[0]), "all are told the same end");
+    assert_eq!(first.close_if_due(&id).await.unwrap().as_ref(), Some(&states[0]));
+    let closed = |event: &&Event| matches!(event.kind, EventKind::Closed { .. });
+    let log = bench.log().await;
+    assert_eq!(log.iter().filter(closed).count(), 1, "{log:?}");
+    assert!(log.last().as_ref().is_some_and(closed), "{log:?}");
+}
