@@ -32,7 +32,7 @@ pub(crate) const REDIS_RESPONSE_MAX: Duration = Duration::from_secs(2);
 /// Longest wait for a Redis connection.
 pub(crate) const REDIS_CONNECT_MAX: Duration = Duration::from_secs(2);
 /// Longest a call to Redis may take in all, with waiting for a connection and with redirects. Below
-/// [`DECISION_MAX`], so that a sequencer knows of the trouble before its callers give up.
+/// [`DECISION_MAX`], so that a sequencer mostly knows of the trouble before its callers give up.
 pub(crate) const REDIS_CALL_MAX: Duration = Duration::from_millis(2_500);
 /// Times a command is sent elsewhere because a node of the cluster says so; with [`REDIRECT_PAUSE`]
 /// nearly as long as a call may take, which is how long a slot's move may keep a bid waiting.

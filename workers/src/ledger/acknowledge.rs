@@ -21,8 +21,13 @@ pub(crate) struct Relayed {
 
 impl Relayed {
     /// Begins to follow an auction.
-    pub(super) fn follow(&self, auction: &AuctionId) -> watch::Receiver<u64> {
-        self.lock().entry(auction.clone()).or_insert_with(|| watch::Sender::new(0)).subscribe()
+    pub(super) fn follow(&self, auction: &AuctionId) {
+        self.lock().entry(auction.clone()).or_insert_with(|| watch::Sender::new(0));
+    }
+
+    /// The position of an auction that is followed.
+    pub(super) fn position(&self, auction: &AuctionId) -> Option<watch::Receiver<u64>> {
+        self.lock().get(auction).map(watch::Sender::subscribe)
     }
 
     /// Stops following it; whoever still waits looks for itself.
@@ -41,6 +46,13 @@ impl Relayed {
         }
     }
 
+    /// Notes what Redis itself says: after a failover that may be less than was known.
+    pub(super) fn read(&self, auction: &AuctionId, position: u64) {
+        if let Some(sender) = self.lock().get(auction) {
+            sender.send_replace(position);
+        }
+    }
+
     /// Waits until `position` was relayed.
     pub(super) async fn wait(
         &self,
@@ -50,13 +62,17 @@ impl Relayed {
     ) -> Result<(), LedgerError> {
         let waiting = async {
             loop {
-                let mut receiver = self.follow(auction);
-                let reached = receiver.wait_for(|at| *at >= position);
-                if let Ok(Ok(_)) = tokio::time::timeout(ACKNOWLEDGE_POLL, reached).await {
+                let reached = async {
+                    match self.position(auction) {
+                        Some(mut at) => at.wait_for(|at| *at >= position).await.is_ok(),
+                        None => std::future::pending().await,
+                    }
+                };
+                if let Ok(true) = tokio::time::timeout(ACKNOWLEDGE_POLL, reached).await {
                     return Ok(());
                 }
                 let relayed = store.relayed(auction).await?;
-                self.reached(auction, relayed);
+                self.read(auction, relayed);
                 if relayed >= position {
                     return Ok(());
                 }

@@ -8,19 +8,20 @@
 use std::io;
 use std::sync::Arc;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
+use redis::aio::PubSub;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError,
-    RedisResult, Value, from_redis_value,
+    Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult,
+    from_redis_value,
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
 use super::keys::{Keys, Shard, slot};
+use super::node::Node;
 use super::store::Store;
-use crate::limits::{REDIS_CALL_MAX, REDIS_CONNECT_MAX, REDIS_RESPONSE_MAX, RETRY_PAUSE_MAX};
+use crate::limits::{REDIS_CALL_MAX, REDIS_CONNECT_MAX, REDIS_RESPONSE_MAX};
 
 /// A connected Redis and the key layout on it.
 #[derive(Clone)]
@@ -41,14 +42,21 @@ pub(crate) async fn connect(urls: &str, cluster: bool, shards: u16) -> RedisResu
     let infos: RedisResult<Vec<_>> = urls.split(',').map(info).collect();
     let connection = match infos?.as_slice() {
         seeds if cluster => Connection::Cluster(Arc::new(Cluster::connect(seeds).await?)),
-        [only] => {
-            let node = Node::new(only.clone())?;
-            node.reached().await?;
-            Connection::Node(Arc::new(node))
-        }
+        [only] => Connection::Node(Arc::new(single(only).await?)),
         _ => return Err(refused("several nodes that are no cluster")),
     };
     Ok(Redis { connection, keys: Keys::new(shards) })
+}
+
+/// The only node there is. One of a cluster would answer for its own slots alone.
+async fn single(info: &ConnectionInfo) -> RedisResult<Node> {
+    let node = Node::new(info.clone())?;
+    node.reached().await?;
+    let cluster = node.send_in_time(redis::cmd("INFO").arg("cluster")).await?;
+    if from_redis_value::<String>(cluster)?.contains("cluster_enabled:1") {
+        return Err(refused("this is a node of a cluster: set GAVEL_REDIS_CLUSTER=true"));
+    }
+    Ok(node)
 }
 
 /// Redis, wherever a shard's keys are. Cheap to clone.
@@ -97,7 +105,7 @@ impl Connection {
             Self::Cluster(cluster) => cluster.next_node()?,
         };
         let subscribing = async {
-            let mut subscription = node.client.get_async_pubsub().await?;
+            let mut subscription = node.pubsub().await?;
             subscription.subscribe(channel).await?;
             Ok(subscription)
         };
@@ -121,55 +129,6 @@ impl Connection {
         if let Self::Cluster(cluster) = self {
             cluster.suspect();
         }
-    }
-}
-
-/// One node: a multiplexed connection with time-outs, which reconnects by itself and never repeats a
-/// command on its own.
-#[derive(Clone)]
-pub(crate) struct Node {
-    client: Client,
-    connection: ConnectionManager,
-}
-
-impl Node {
-    /// A node that is connected to when it is first needed.
-    pub(super) fn new(info: ConnectionInfo) -> RedisResult<Self> {
-        let client = Client::open(info)?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(REDIS_CONNECT_MAX))
-            .set_response_timeout(Some(REDIS_RESPONSE_MAX))
-            .set_max_delay(RETRY_PAUSE_MAX);
-        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
-        Ok(Self { client, connection })
-    }
-
-    /// Tells why it cannot be reached, if it cannot: a wrong password or certificate is more than the
-    /// silence that calls notice while the connection is tried again and again.
-    pub(super) async fn reached(&self) -> RedisResult<()> {
-        let Err(error) = self.send_in_time(&redis::cmd("PING")).await else { return Ok(()) };
-        let connecting = timeout(REDIS_CONNECT_MAX, self.client.get_multiplexed_async_connection());
-        let connected = connecting.await.unwrap_or_else(|_elapsed| Err(timed_out()));
-        Err(connected.err().unwrap_or(error))
-    }
-
-    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
-        self.connection.clone().send_packed_command(command).await.and_then(Value::extract_error)
-    }
-
-    /// Sends a command about a slot that is being moved to this node. One write carries both parts,
-    /// so no other command of this connection comes in between.
-    pub(super) async fn send_asking(&self, command: &Cmd) -> RedisResult<Value> {
-        let mut both = Pipeline::new();
-        both.cmd("ASKING").add_command(command.clone());
-        let answers = self.connection.clone().send_packed_commands(&both, 0, 2).await?;
-        answers.into_iter().next_back().unwrap_or(Value::Nil).extract_error()
-    }
-
-    /// Sends a command and waits no longer than a call may take.
-    pub(super) async fn send_in_time(&self, command: &Cmd) -> RedisResult<Value> {
-        let sending = timeout(REDIS_CALL_MAX, self.send(command));
-        sending.await.unwrap_or_else(|_elapsed| Err(timed_out()))
     }
 }
 

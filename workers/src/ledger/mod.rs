@@ -12,6 +12,7 @@ mod error;
 pub(crate) mod keys;
 mod looks;
 mod mailboxes;
+mod node;
 mod script;
 mod sequencer;
 mod store;

@@ -194,7 +194,7 @@ impl Sequencer {
             return self.catch_up().await;
         }
         if let Some(loaded) = self.store.load(&self.auction).await? {
-            self.relayed.reached(&self.auction, loaded.relayed);
+            self.relayed.read(&self.auction, loaded.relayed);
             self.cache =
                 Some(Cache { state: loaded.state, ids: loaded.ids, synced_at: Instant::now() });
             return Ok(());

@@ -52,11 +52,13 @@ pub(crate) struct Store {
     redis: Connection,
     keys: Keys,
     commit: Script,
+    time: Script,
 }
 
 impl Store {
     pub(crate) fn new(redis: Connection, keys: Keys) -> Self {
-        Self { redis, keys, commit: Script::new(include_str!("commit.lua")) }
+        let commit = Script::new(include_str!("commit.lua"));
+        Self { redis, keys, commit, time: Script::new("return redis.call('TIME')") }
     }
 
     /// The shard of an auction.
@@ -69,9 +71,11 @@ impl Store {
         self.keys.shards()
     }
 
-    /// The time of a shard's node.
+    /// The time of a shard's node. Asked with a key, so that a node which has lost the shard sends
+    /// the question on instead of answering it.
     pub(super) async fn time(&self, shard: Shard) -> Result<Timestamp, StoreError> {
-        Ok(timestamp(self.redis.query(shard, &redis::cmd("TIME")).await?))
+        let keys = [Keys::deadlines(shard)];
+        Ok(timestamp(self.time.call(shard, &keys).query(&self.redis).await?))
     }
 
     /// The time of any node.

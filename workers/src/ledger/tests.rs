@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use gavel_core::auction::{Auction, Event};
 use gavel_core::time::Timestamp;
@@ -205,4 +206,36 @@ async fn who_cannot_connect_says_why() {
             assert!(refused.contains(cause), "cluster: {cluster}: {refused}");
         }
     }
+}
+
+/// Behind the same name there may be another node by then: only a new connection finds out.
+#[tokio::test]
+async fn a_node_that_was_made_a_replica_is_connected_to_anew() {
+    let bench = Bench::start().await;
+    let ask = async |command: &[&str]| -> String {
+        gavel_local::redis::ask(&bench.service, command).await.unwrap()
+    };
+    let nobody = Port::free().unwrap();
+    ask(&["REPLICAOF", "127.0.0.1", &nobody.number().to_string()]).await;
+    // Of this test's connections, those that `ask` makes come and go; a worker's stays.
+    let id_of_worker = async || -> Option<String> {
+        let clients = ask(&["CLIENT", "LIST", "TYPE", "normal"]).await;
+        let evalsha = clients.lines().find(|line| line.contains("cmd=eval"))?;
+        evalsha.split_whitespace().next().map(str::to_owned)
+    };
+    let draft = bench.drafted(&Command::Bid(bid(&bench.state, "a", 100))).await;
+    let commit = async || {
+        bench.store.commit(1, &draft.after, &draft.events, time(&bench.store).await, None).await
+    };
+    assert!(commit().await.is_err(), "a replica takes no writes");
+    let first = id_of_worker().await;
+    let since = std::time::Instant::now();
+    while id_of_worker().await == first {
+        assert!(commit().await.is_err());
+        assert!(since.elapsed() < Duration::from_secs(20), "still the same connection");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    ask(&["REPLICAOF", "NO", "ONE"]).await;
+    let (committed, _) = commit().await.unwrap();
+    assert_eq!(committed, Committed::Ok);
 }
