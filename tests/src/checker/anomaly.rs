@@ -22,6 +22,8 @@ pub enum Anomaly {
     Forbidden { seq: u64, why: Forbidden },
     /// What followed from a bid is not what the rules say.
     Wrong { seq: u64, what: &'static str, recorded: String, by_rules: String },
+    /// It was not opened when it was due, or for another time than its terms say.
+    Opened { ends_at: u64, duration_ms: u64, least: u64, most: u64 },
     /// Resuming did not give the remaining time back.
     Resumed { position: u64, moved_ms: i64, least_ms: i64, most_ms: i64 },
     /// The catalogue's result is not that of the history.
@@ -80,6 +82,10 @@ impl fmt::Display for Anomaly {
             Self::Wrong { seq, what, recorded, by_rules } => write!(
                 f,
                 "the {what} after bid {seq} is recorded as {recorded}, by the rules it is {by_rules}"
+            ),
+            Self::Opened { ends_at, duration_ms, least, most } => write!(
+                f,
+                "it was opened between {least} and {most} for {duration_ms} ms, but to end at {ends_at}"
             ),
             Self::Resumed { position, moved_ms, least_ms, most_ms } => write!(
                 f,

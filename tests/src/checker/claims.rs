@@ -112,14 +112,9 @@ fn too_low(call: &BidCall, minimum: Option<u64>, timeline: &Timeline<'_>) -> Opt
 
 fn closed(call: &BidCall, timeline: &Timeline<'_>) -> Option<String> {
     let possible = timeline.possible(call.span.sent_us, call.span.received_us);
-    let now = timeline.server_ms(call.span.received_us).map(|now| now + CLOCK_SLACK_MS);
-    let over = |state: &State<'_>| match state.phase {
-        Phase::Closed => true,
-        Phase::Live => now.is_none_or(|now| now >= state.standing.end),
-        Phase::Scheduled | Phase::Paused => false,
-    };
+    let closed = possible.iter().any(|state| state.phase == Phase::Closed);
     let end = possible.last().map(|state| state.standing.end);
-    (!possible.iter().any(over)).then(|| format!("it was open until {end:?} at least"))
+    (!closed && !timeline.time_up(call.span)).then(|| format!("it was open until {end:?} at least"))
 }
 
 fn not_live(call: &BidCall, timeline: &Timeline<'_>) -> Option<String> {

@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::anomaly::Anomaly;
 use super::evidence::{Answer, BidCall, Evidence, Receipt, Row};
-use super::timeline::{STALE_US_MAX, Senders};
+use super::timeline::{STALE_US_MAX, Senders, Timeline};
 
 /// Checks every answer that says "accepted", and every row.
 #[must_use]
-pub(super) fn check(evidence: &Evidence, senders: &Senders<'_>) -> Vec<Anomaly> {
+pub(super) fn check(
+    evidence: &Evidence,
+    timeline: &Timeline<'_>,
+    senders: &Senders<'_>,
+) -> Vec<Anomaly> {
     let mut anomalies = Vec::new();
     for row in &evidence.rows {
         if senders.get(row.bid_id.as_str()).is_none_or(Vec::is_empty) {
@@ -32,7 +36,7 @@ pub(super) fn check(evidence: &Evidence, senders: &Senders<'_>) -> Vec<Anomaly> 
         }
     }
     for calls in keys.into_values() {
-        anomalies.extend(repeats(&calls));
+        anomalies.extend(repeats(&calls, timeline));
     }
     anomalies
 }
@@ -62,7 +66,7 @@ fn untrue(call: &BidCall, receipt: &Receipt, row: &Row) -> Vec<Anomaly> {
 }
 
 /// One bidder's requests under one key.
-fn repeats(calls: &[&BidCall]) -> Vec<Anomaly> {
+fn repeats(calls: &[&BidCall], timeline: &Timeline<'_>) -> Vec<Anomaly> {
     let accepted: Vec<(&BidCall, bool, &Receipt)> = calls
         .iter()
         .filter_map(|call| match &call.answer {
@@ -95,13 +99,16 @@ fn repeats(calls: &[&BidCall]) -> Vec<Anomaly> {
         // A worker that has not heard of the bid yet may refuse a lower offer under its key for being low.
         let unheard = call.span.sent_us < first.span.received_us + STALE_US_MAX;
         let excused = |code: &str| unheard && ["bid-too-low", "bid-above-ceiling"].contains(&code);
+        // An offer refused as too low cannot be accepted afterwards, nor can one to an auction that
+        // is closed, so the refused repeat came after the acceptance, whatever the clocks say. But
+        // where only the time was up, the other copy may have been stamped before the end.
+        let for_good = |code: &str| match code {
+            "bid-too-low" => true,
+            "auction-closed" => !timeline.time_up(call.span),
+            _ => false,
+        };
         match &call.answer {
-            // An offer refused as too low or too late cannot be accepted afterwards, so the refused
-            // repeat came after the acceptance, whatever the clocks say.
-            Answer::Refused { code, .. }
-                if asked == offer
-                    && (later || ["bid-too-low", "auction-closed"].contains(&code.as_str())) =>
-            {
+            Answer::Refused { code, .. } if asked == offer && (later || for_good(code)) => {
                 anomalies.push(Anomaly::RepeatRefused { key: key.clone(), code: code.clone() });
             }
             Answer::Refused { code, .. }

@@ -6,14 +6,18 @@
 use std::fmt::Debug;
 
 use super::anomaly::Anomaly;
+use super::ends::LATE_MS_MAX;
 use super::evidence::{Deed, Evidence, Row};
-use super::replay::{Cause, Phase, State};
+use super::replay::{Cause, Phase};
+use super::timeline::Timeline;
 
 /// Checks the catalogue's row.
 #[must_use]
-pub(super) fn check(evidence: &Evidence, states: &[State<'_>]) -> Vec<Anomaly> {
+pub(super) fn check(evidence: &Evidence, timeline: &Timeline<'_>) -> Vec<Anomaly> {
     let mut findings = Findings(Vec::new());
-    let (Some(last), ending) = (states.last(), &evidence.ending) else { return Vec::new() };
+    let (Some(last), ending) = (timeline.states.last(), &evidence.ending) else {
+        return Vec::new();
+    };
     findings.compare("status", &ending.status.as_str(), &last.phase.name());
     findings.compare("number of bids", &ending.bid_count, &last.seq);
     findings.compare("price", &ending.price, &last.standing.price);
@@ -48,8 +52,16 @@ pub(super) fn check(evidence: &Evidence, states: &[State<'_>]) -> Vec<Anomaly> {
     findings.compare("winning bid", &ending.winning_bid.as_deref(), &winning);
     let closed_at = ending.closed_at.unwrap_or(0);
     let due = last.standing.end + evidence.rules.grace_ms;
-    if matches!(last.cause, Cause::TimeUp) && closed_at < due {
-        findings.compare("time of closing", &closed_at, &due);
+    let between = match &last.cause {
+        Cause::Bid(bought) => Some((bought.placed_at, bought.placed_at)),
+        Cause::Act(act) => timeline.within(act.span),
+        _ => Some((due, due + LATE_MS_MAX)),
+    };
+    if let Some((least, most)) =
+        between.filter(|(least, most)| !(least..=most).contains(&&closed_at))
+    {
+        let (recorded, by_rules) = (closed_at.to_string(), format!("{least} to {most}"));
+        findings.0.push(Anomaly::Ending { what: "time of closing", recorded, by_rules });
     }
     findings.0
 }

@@ -40,6 +40,8 @@ pub struct Rules {
     pub ceiling: Option<u64>,
     /// `(from, step)`, in any order.
     pub bands: Vec<(u64, u64)>,
+    /// When it opens by itself, if it does.
+    pub opens_at: Option<u64>,
     /// How long it is open.
     pub duration_ms: u64,
     /// A bid with less than this left moves the end …
@@ -191,6 +193,9 @@ pub struct Act {
     pub deed: Deed,
     /// Its place in the auction's log: one that no row has.
     pub position: u64,
+    /// Whether it took more than one request. A later one may have been answered when bids had moved
+    /// the end already, or when the auction was over.
+    pub repeated: bool,
     /// The end that the answer told, if the auction was live then.
     pub ends_at: Option<u64>,
 }

@@ -13,6 +13,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row as _};
 use time::OffsetDateTime;
 
+use super::ends;
 use super::evidence::{Act, Ending, Evidence, Row, Rules};
 use super::log::Log;
 use crate::eventually;
@@ -37,15 +38,17 @@ pub async fn gather(stack: &Stack, log: &Log, auction: &str) -> Result<Evidence>
         Err(_late) => history(stack, auction).await?,
     };
     let seen = log.seen(auction);
-    let acts = placed(seen.acts, &rows);
+    let first = if ends::opens_by_itself(&rules, &seen.acts) { 2 } else { 1 };
+    let acts = placed(seen.acts, &rows, first);
     let auction = auction.to_owned();
     Ok(Evidence { auction, rules, rows, bids: seen.bids, reads: seen.reads, acts, ending })
 }
 
-/// Gives the seller's acts, in their order, the places of the log that no bid has.
-fn placed(mut acts: Vec<Act>, rows: &[Row]) -> Vec<Act> {
+/// Gives the seller's acts, in their order, the places of the log that no bid has, from `first`
+/// on.
+fn placed(mut acts: Vec<Act>, rows: &[Row], first: u64) -> Vec<Act> {
     let taken: BTreeSet<u64> = rows.iter().map(|row| row.position).collect();
-    let free = (1_u64..).filter(|place| !taken.contains(place));
+    let free = (first..).filter(|place| !taken.contains(place));
     for (act, place) in acts.iter_mut().zip(free) {
         act.position = place;
     }
@@ -120,6 +123,7 @@ fn rules(row: &PgRow) -> Result<Rules> {
         buy_now: amount(row, "buy_now_price")?,
         ceiling: amount(row, "bid_ceiling")?,
         bands: bands.collect::<Option<_>>().context("a band lacks from or step")?,
+        opens_at: row.try_get::<Option<OffsetDateTime>, _>("opens_at")?.map(ms).transpose()?,
         duration_ms: number("duration_ms")?,
         window_ms: number("soft_close_window_ms")?,
         extension_ms: number("soft_close_extension_ms")?,
@@ -130,7 +134,6 @@ fn rules(row: &PgRow) -> Result<Rules> {
 
 fn ending(row: &PgRow) -> Result<Ending> {
     let closed_at: Option<OffsetDateTime> = row.try_get("closed_at")?;
-    let ms = |at: OffsetDateTime| u64::try_from(at.unix_timestamp_nanos() / 1_000_000);
     Ok(Ending {
         status: row.try_get("status")?,
         outcome: row.try_get("outcome")?,
@@ -141,6 +144,10 @@ fn ending(row: &PgRow) -> Result<Ending> {
         price: amount(row, "price")?,
         closed_at: closed_at.map(ms).transpose()?,
     })
+}
+
+fn ms(at: OffsetDateTime) -> Result<u64> {
+    Ok(u64::try_from(at.unix_timestamp_nanos() / 1_000_000)?)
 }
 
 fn amount(row: &PgRow, name: &str) -> Result<Option<u64>> {

@@ -4,6 +4,7 @@
 //! order requests of all clients; nothing here asks for the time of day.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -24,6 +25,8 @@ pub struct Seen {
     pub reads: Vec<Read>,
     /// What the seller did that changed the auction; places are filled in later.
     pub acts: Vec<Act>,
+    /// Requests that were not served, and what came instead of an answer.
+    pub unserved: Vec<String>,
 }
 
 /// The log of a run.
@@ -60,6 +63,17 @@ impl Log {
         write(auctions.entry(auction.to_owned()).or_default());
     }
 
+    /// The answer, unless it says that the request was not, or not certainly, served; that is noted.
+    fn served(&self, auction: &str, request: &str, reply: Result<Reply>) -> Option<Reply> {
+        let why = match reply {
+            Ok(reply) if !not_served(&reply) => return Some(reply),
+            Ok(Reply { status, body, .. }) => format!("{request}: {status} {body}"),
+            Err(error) => format!("{request}: {error:#}"),
+        };
+        self.note(auction, |seen| seen.unserved.push(why));
+        None
+    }
+
     /// What was seen of one auction so far.
     #[must_use]
     pub fn seen(&self, auction: &str) -> Seen {
@@ -77,6 +91,7 @@ impl Log {
         let sent_us = self.now_us();
         let reply = edge.post(&path, &who.token, &offer.key, &body).await;
         let span = Span { sent_us, received_us: self.now_us() };
+        let reply = self.served(auction, "bid", reply);
         let answer = reply.map_or(Answer::Unknown, |reply| answer(&reply));
         let call = BidCall {
             span,
@@ -98,10 +113,7 @@ impl Log {
         let sent_us = self.now_us();
         let reply = edge.get(&format!("/v1/auctions/{auction}/state"), "").await;
         let span = Span { sent_us, received_us: self.now_us() };
-        let Ok(reply) = reply else { return Ok(None) };
-        if not_served(&reply) {
-            return Ok(None);
-        }
+        let Some(reply) = self.served(auction, "look", reply) else { return Ok(None) };
         let read = read(span, &reply.body).with_context(|| format!("not a state: {reply:?}"))?;
         self.note(auction, |seen| seen.reads.push(read.clone()));
         Ok(Some(read))
@@ -115,11 +127,13 @@ impl Log {
         let name = format!("{deed:?}").to_lowercase();
         let path = format!("/v1/auctions/{auction}/{name}");
         let sent_us = self.now_us();
+        let requests = AtomicU32::new(0);
         let reply = crate::eventually(
             &name,
             std::time::Duration::from_secs(20),
             || async {
-                Ok(edge.act(&path, &who.token).await.ok().filter(|reply| !not_served(reply)))
+                requests.fetch_add(1, Ordering::Relaxed);
+                Ok(self.served(auction, &name, edge.act(&path, &who.token).await))
             },
             Option::is_some,
         )
@@ -129,7 +143,9 @@ impl Log {
         let span = Span { sent_us, received_us: self.now_us() };
         let live = reply.body["status"] == "live";
         let ends_at = millis(&reply.body["ends_at"]).filter(|_| live);
-        self.note(auction, |seen| seen.acts.push(Act { span, deed, position: 0, ends_at }));
+        let repeated = requests.into_inner() > 1;
+        let act = Act { span, deed, position: 0, repeated, ends_at };
+        self.note(auction, |seen| seen.acts.push(act));
         Ok(())
     }
 }
@@ -140,9 +156,6 @@ fn not_served(reply: &Reply) -> bool {
 }
 
 fn answer(reply: &Reply) -> Answer {
-    if not_served(reply) {
-        return Answer::Unknown;
-    }
     let code = || {
         if reply.code().is_empty() { format!("{}", reply.body) } else { reply.code().to_owned() }
     };

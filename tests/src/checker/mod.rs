@@ -9,6 +9,7 @@ mod anomaly;
 mod claims;
 mod clients;
 mod ending;
+mod ends;
 pub mod evidence;
 pub mod gather;
 pub mod log;
@@ -30,9 +31,10 @@ pub fn check(evidence: &Evidence) -> Vec<Anomaly> {
     let (states, mut anomalies) = replay::replay(evidence);
     let senders = timeline::senders(evidence);
     let timeline = timeline::Timeline::new(evidence, &states, &senders);
-    anomalies.extend(clients::check(evidence, &senders));
+    anomalies.extend(ends::openings(evidence, &timeline));
+    anomalies.extend(clients::check(evidence, &timeline, &senders));
     anomalies.extend(claims::order(evidence, &timeline, &senders));
-    anomalies.extend(ending::check(evidence, &states));
+    anomalies.extend(ending::check(evidence, &timeline));
     anomalies.extend(claims::refusals(evidence, &timeline));
     anomalies.extend(claims::reads(evidence, &timeline));
     anomalies

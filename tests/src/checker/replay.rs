@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::anomaly::Anomaly;
+use super::ends;
 use super::evidence::{Act, Deed, Evidence, Row};
 use super::rules::{Consequence, Forbidden, Standing};
 
@@ -46,6 +47,8 @@ pub(super) enum Cause<'a> {
     Bid(&'a Row),
     /// The seller did something.
     Act(&'a Act),
+    /// The time to open had come.
+    DueOpening,
     /// The time was up.
     TimeUp,
 }
@@ -80,6 +83,10 @@ pub(super) fn replay(evidence: &Evidence) -> (Vec<State<'_>>, Vec<Anomaly>) {
         anomalies: Vec::new(),
     };
     player.note(Cause::Created);
+    if ends::opens_by_itself(&evidence.rules, &evidence.acts) {
+        player.open(None);
+        player.note(Cause::DueOpening);
+    }
     let mut acts = evidence.acts.iter().peekable();
     for row in rows {
         while let Some(act) = acts.next_if(|act| act.position < row.position) {
@@ -116,6 +123,7 @@ fn structure(evidence: &Evidence, rows: &[&Row]) -> Vec<Anomaly> {
     }
     let mut places: Vec<u64> = rows.iter().map(|row| row.position).collect();
     places.extend(evidence.acts.iter().map(|act| act.position));
+    places.extend(ends::opens_by_itself(&evidence.rules, &evidence.acts).then_some(1));
     places.sort_unstable();
     let mut after = 0;
     for found in places {
@@ -179,25 +187,28 @@ impl<'a> Player<'a> {
         self.note(Cause::Bid(row));
     }
 
+    fn open(&mut self, act: Option<&Act>) {
+        let end = ends::after(self.evidence, act);
+        let opened_at = end.at.saturating_sub(self.evidence.rules.duration_ms);
+        self.phase = Phase::Live;
+        self.opened_at = if end.sure { opened_at } else { 0 };
+        self.standing = Standing::opened(end.at);
+    }
+
     fn act(&mut self, act: &'a Act) {
         match act.deed {
-            Deed::Open => {
-                self.phase = Phase::Live;
-                let end = act.ends_at.unwrap_or(0);
-                self.opened_at = end.saturating_sub(self.evidence.rules.duration_ms);
-                self.standing = Standing::opened(end);
-            }
+            Deed::Open => self.open(Some(act)),
             Deed::Pause => {
                 self.phase = Phase::Paused;
                 self.stopped = Some(act);
             }
             Deed::Resume => {
                 self.phase = Phase::Live;
-                let end = act.ends_at.unwrap_or(0);
-                if let Some(pause) = self.stopped.take() {
-                    self.anomalies.extend(unjust(act, pause, self.standing.end, end));
+                let end = ends::after(self.evidence, Some(act));
+                if let Some(pause) = self.stopped.take().filter(|_| end.sure) {
+                    self.anomalies.extend(unjust(act, pause, self.standing.end, end.at));
                 }
-                self.standing.end = end;
+                self.standing.end = end.at;
             }
             Deed::Close | Deed::Cancel => self.phase = Phase::Closed,
         }

@@ -5,8 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::evidence::{Answer, BidCall, Evidence, Row, Rules};
-use super::replay::{CLOCK_SLACK_MS, Cause, State};
+use super::evidence::{Answer, BidCall, Evidence, Row, Rules, Span};
+use super::replay::{CLOCK_SLACK_MS, Cause, Phase, State};
 
 /// How old a state may be that proves a bid too low, in microseconds: workers may answer from one at
 /// most a second old, and a busy machine may take half a second to send the answer.
@@ -89,6 +89,7 @@ impl<'a> Timeline<'a> {
                 Cause::Created => 0,
                 Cause::Bid(_) => calls.iter().map(|call| call.span.sent_us).min().unwrap_or(0),
                 Cause::Act(act) => act.span.sent_us,
+                Cause::DueOpening => timeline.client_us(evidence.rules.opens_at.unwrap_or(0)),
                 Cause::TimeUp => timeline.client_us(evidence.ending.closed_at.unwrap_or(0)),
             };
             begun = earliest.max(begun);
@@ -148,6 +149,25 @@ impl<'a> Timeline<'a> {
     #[must_use]
     pub(super) fn server_ms(&self, us: u64) -> Option<u64> {
         Some(us.checked_add_signed(self.offset_us?)? / 1_000)
+    }
+
+    /// Between which moments of the server's clock something was done that was asked for then.
+    #[must_use]
+    pub(super) fn within(&self, span: Span) -> Option<(u64, u64)> {
+        let (sent, received) =
+            self.server_ms(span.sent_us).zip(self.server_ms(span.received_us))?;
+        Some((sent.saturating_sub(CLOCK_SLACK_MS), received + CLOCK_SLACK_MS))
+    }
+
+    /// Whether somebody who asked then may have been told that the time was up, of an auction that
+    /// nobody had closed yet; with a grace, it may go on afterwards.
+    #[must_use]
+    pub(super) fn time_up(&self, span: Span) -> bool {
+        let now = self.within(span).map(|(_, latest)| latest);
+        let up = |state: &State<'_>| {
+            state.phase == Phase::Live && now.is_none_or(|now| now >= state.standing.end)
+        };
+        self.possible(span.sent_us, span.received_us).iter().any(up)
     }
 
     /// The earliest moment of the clients' clock that can be this one of the server's.

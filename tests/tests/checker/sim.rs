@@ -17,7 +17,9 @@ use gavel_tests::checker::evidence::{
 use serde_json::Value;
 
 /// When the clients' clock began, on the server's.
-const BEGAN: u64 = 1_700_000_000_000;
+pub(crate) const BEGAN: u64 = 1_700_000_000_000;
+/// How late its timers are, in milliseconds.
+const LATE_MS: u64 = 300;
 /// The auction of all of these tests.
 const AUCTION: &str = "use1_01928e2c-7f3e-7abc-8def-0123456789ab";
 
@@ -65,9 +67,25 @@ impl Sim {
 
     /// Each request takes a millisecond and the lag until it is decided, and one more for its answer.
     fn span(&mut self) -> (Span, Timestamp) {
+        self.close_if_due();
         let sent_us = self.now * 1_000;
         self.now += 2 + self.lag_ms;
         (Span { sent_us, received_us: self.now * 1_000 - 1 }, at(self.now - 1))
+    }
+
+    /// The timer's part.
+    fn close_if_due(&mut self) {
+        let due = self.state.closes_at().map(|at| at.plus_ms(LATE_MS));
+        if let Some(due) = due.filter(|due| *due <= at(self.now)) {
+            self.decide(&Command::Close(CloseCause::Time), due).unwrap();
+        }
+    }
+
+    /// Lets the time come at which it opens by itself.
+    pub(crate) fn open_when_due(&mut self) {
+        let due = self.evidence.rules.opens_at.unwrap() + LATE_MS;
+        self.now = self.now.max(due - BEGAN);
+        self.decide(&Command::Open(OpenCause::Time), at(self.now)).unwrap();
     }
 
     fn decide(&mut self, command: &Command, at: Timestamp) -> Result<Vec<Event>, Refusal> {
@@ -90,7 +108,13 @@ impl Sim {
         };
         let events = self.decide(&command, at).unwrap();
         let ends_at = self.state.ends_at().map(ms);
-        self.evidence.acts.push(Act { span, deed, position: events[0].position, ends_at });
+        self.evidence.acts.push(Act {
+            span,
+            deed,
+            position: events[0].position,
+            repeated: false,
+            ends_at,
+        });
     }
 
     /// Somebody bids under a key of their own.
@@ -181,9 +205,8 @@ impl Sim {
             self.act(Deed::Resume);
         }
         if let Some(closes_at) = self.state.closes_at() {
-            self.now = self.now.max(ms(closes_at) - BEGAN);
-            let (_, at) = self.span();
-            self.decide(&Command::Close(CloseCause::Time), at).unwrap();
+            self.now = self.now.max(ms(closes_at) + LATE_MS - BEGAN);
+            self.close_if_due();
         }
         self.look();
         self.evidence.ending = ending(&self.state);
@@ -215,6 +238,7 @@ fn rules(terms: &Terms) -> Rules {
         buy_now: minor(terms.buy_now_price),
         ceiling: minor(terms.bid_ceiling),
         bands: bands.map(|band| (band.from.minor(), band.step.minor())).collect(),
+        opens_at: terms.opens_at.map(ms),
         duration_ms: terms.duration_ms,
         window_ms: terms.soft_close.window_ms,
         extension_ms: terms.soft_close.extension_ms,

@@ -4,10 +4,11 @@ mod answers;
 mod history;
 mod result;
 mod rules;
+mod times;
 
 use gavel_tests::checker::evidence::{Answer, BidCall, Deed, Evidence, Receipt, Row};
 use gavel_tests::checker::{Anomaly, Finding, Forbidden, verify};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::sim::Sim;
 
