@@ -116,15 +116,11 @@ impl<'a> Player<'a> {
     }
 
     fn learn(&mut self, offer: &Offer, answer: &Answer) {
+        self.lot.learn(answer);
         match answer {
             Answer::Unknown => self.open.push(offer.clone()),
-            Answer::Accepted { receipt, .. } => self.lot.heard(receipt.minimum_next),
-            Answer::Refused { code, minimum, .. } => {
-                if let Some(minimum) = minimum {
-                    self.lot.heard(*minimum);
-                }
-                self.over += u32::from(code == "auction-closed");
-            }
+            Answer::Refused { code, .. } => self.over += u32::from(code == "auction-closed"),
+            Answer::Accepted { .. } => {}
         }
     }
 }

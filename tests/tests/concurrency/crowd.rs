@@ -4,6 +4,7 @@ use std::future::Future;
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
+use futures::future::{try_join_all, try_join3};
 use gavel_local::{Options, WorkerOptions};
 use gavel_tests::checker::evidence::Deed;
 use gavel_tests::checker::log::Log;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::bidder::Player;
 use crate::lots::{self, Lot};
+use crate::stunts::Performer;
 
 /// Everything of one run.
 pub(crate) struct Crowd {
@@ -20,6 +22,8 @@ pub(crate) struct Crowd {
     pub(crate) log: Log,
     pub(crate) lots: Vec<Lot>,
     people: Vec<Bidder>,
+    /// Those of the stunts.
+    performers: Vec<Bidder>,
     seed: u64,
     _spread: Spread,
     _keys: Proxy,
@@ -37,23 +41,29 @@ impl Crowd {
         ];
         let world = World::start_with(options).await?;
         spread.over(world.stack.workers.iter().map(|worker| worker.address()).collect());
-        let people = people(&world, &keys, bidders).await?;
+        let mut people = people(&world, &keys, bidders + 2).await?;
+        let performers = people.split_off(bidders);
         let mut lots = lots::all();
         for lot in &mut lots {
             lot.id = world.auction(lot.terms.clone()).await?;
         }
         let log = Log::default();
-        Ok(Self { world, log, lots, people, seed, _spread: spread, _keys: keys })
+        Ok(Self { world, log, lots, people, performers, seed, _spread: spread, _keys: keys })
     }
 
-    /// Opens a lot.
-    pub(crate) async fn open(&self, lot: &Lot) -> Result<()> {
+    /// Everything that happens at a lot, from its opening until it is over and every request at it is
+    /// settled. Nobody waits for the other lots, so that none is over before its people come.
+    pub(crate) async fn play(&self, lot: &Lot) -> Result<()> {
         let World { edge, seller, .. } = &self.world;
-        self.log.act(edge, &lot.id, seller, Deed::Open).await
+        if lot.is_opened() {
+            self.log.act(edge, &lot.id, seller, Deed::Open).await?;
+        }
+        let playing = try_join_all(self.players(lot));
+        try_join3(self.drive(lot), self.perform(lot), playing).await.map(drop)
     }
 
     /// Does what the seller of a lot has in mind.
-    pub(crate) async fn drive(&self, lot: &Lot) -> Result<()> {
+    async fn drive(&self, lot: &Lot) -> Result<()> {
         let World { edge, seller, .. } = &self.world;
         for (pause, deed) in &lot.script {
             tokio::time::sleep(*pause).await;
@@ -62,12 +72,25 @@ impl Crowd {
         Ok(())
     }
 
-    /// Everybody, at their lots. The seller is among the bidders of each lot, too.
-    pub(crate) fn players(&self) -> impl Iterator<Item = impl Future<Output = Result<()>>> {
+    /// Has done at a lot what a crowd does too seldom.
+    async fn perform(&self, lot: &Lot) -> Result<()> {
+        let (edge, log) = (&self.world.edge, &self.log);
+        let [first, second] =
+            [0, 1].map(|index| Performer { who: &self.performers[index], lot, edge, log });
+        first.perform(&second).await;
+        Ok(())
+    }
+
+    /// Everybody at a lot. Its seller is among its bidders, too.
+    fn players<'a>(
+        &'a self,
+        lot: &'a Lot,
+    ) -> impl Iterator<Item = impl Future<Output = Result<()>> + 'a> + 'a {
         let sellers = std::iter::repeat_n(&self.world.seller, self.lots.len());
         let everybody = sellers.chain(&self.people).enumerate();
-        everybody.map(move |(index, who)| {
-            let lot = &self.lots[index % self.lots.len()];
+        let here =
+            everybody.filter(move |(index, _)| self.lots[index % self.lots.len()].id == lot.id);
+        here.map(move |(index, who)| {
             let index = u64::try_from(index).unwrap_or(0);
             let rng = Rng::with_seed(self.seed.wrapping_add(index));
             Player::new(who, lot, rng).play(&self.world.edge, &self.log)

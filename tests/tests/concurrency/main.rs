@@ -7,11 +7,12 @@
 mod bidder;
 mod crowd;
 mod lots;
+mod stunts;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use gavel_tests::checker::evidence::{Answer, Evidence};
 use gavel_tests::checker::{gather, verify};
 
@@ -39,7 +40,13 @@ async fn a_crowd_leaves_no_fault_behind_while_workers_are_killed() -> Result<()>
 async fn calm(seed: u64) -> Result<()> {
     let crowd = Crowd::start(seed, BIDDERS).await?;
     play(&crowd).await?;
-    judge(&crowd).await?;
+    let evidence = judge(&crowd).await?;
+    for (lot, evidence) in crowd.lots.iter().zip(&evidence) {
+        // Nothing was killed or cut off, so nobody may have been sent away.
+        let unserved = crowd.log.seen(&lot.id).unserved;
+        ensure!(unserved.is_empty(), "{}: not served: {unserved:?}", lot.name);
+        stunts::covered(lot, evidence)?;
+    }
     crowd.world.stack.stop().await
 }
 
@@ -65,16 +72,11 @@ async fn stormy(seed: u64) -> Result<()> {
 
 /// Everybody bids and the seller drives, until every lot is over and every request is settled.
 async fn play(crowd: &Crowd) -> Result<()> {
-    try_join_all(crowd.lots.iter().map(|lot| crowd.open(lot))).await?;
-    let selling = try_join_all(crowd.lots.iter().map(|lot| crowd.drive(lot)));
-    let bidding = join_all(crowd.players());
-    let (sold, bid) = futures::join!(selling, bidding);
-    sold?;
-    bid.into_iter().collect::<Result<Vec<_>>>().map(drop)
+    try_join_all(crowd.lots.iter().map(|lot| crowd.play(lot))).await.map(drop)
 }
 
 /// Gathers the evidence of every lot and has it checked.
-async fn judge(crowd: &Crowd) -> Result<()> {
+async fn judge(crowd: &Crowd) -> Result<Vec<Evidence>> {
     let stack = &crowd.world.stack;
     let evidence =
         try_join_all(crowd.lots.iter().map(|lot| gather::gather(stack, &crowd.log, &lot.id)))
@@ -93,7 +95,7 @@ async fn judge(crowd: &Crowd) -> Result<()> {
     println!("in all    {requests} requests, {accepted} bids accepted");
     ensure!(requests >= REQUESTS_MIN, "only {requests} requests prove little");
     ensure!(accepted >= ACCEPTED_MIN, "only {accepted} accepted bids prove little");
-    Ok(())
+    Ok(evidence)
 }
 
 /// What happened, in one line.
