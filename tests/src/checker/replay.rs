@@ -172,7 +172,8 @@ impl<'a> Player<'a> {
             _ if row.currency != rules.currency => Some(Forbidden::OtherCurrency),
             Phase::Closed if !self.standing.bought => Some(Forbidden::AfterClose),
             Phase::Scheduled | Phase::Paused => Some(Forbidden::NotLive),
-            _ if row.placed_at < self.opened_at => Some(Forbidden::NotLive),
+            // Another worker's clock may have opened it, and be a little ahead.
+            _ if row.placed_at + CLOCK_SLACK_MS < self.opened_at => Some(Forbidden::NotLive),
             _ => objection,
         };
         if let Some(why) = why {

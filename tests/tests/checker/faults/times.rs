@@ -67,6 +67,22 @@ fn an_opening_for_less_or_more_than_the_terms_say_is_found() {
 }
 
 #[test]
+fn a_bid_may_be_a_moment_older_than_the_opening_by_another_workers_clock() {
+    let mut sim = Sim::open(&watch(&json!({})));
+    sim.look();
+    sim.bid("ada", 100, 100);
+    let clean = clean_end(sim);
+    let older = |by_ms: u64| {
+        let mut evidence = clean.clone();
+        evidence.rows[0].placed_at -= by_ms;
+        evidence.rows[0].stamp -= by_ms;
+        evidence
+    };
+    assert!(verify(&older(100)).is_ok(), "{}", first(&older(100)));
+    assert!(forbidden(1, Forbidden::NotLive)(&first(&older(700)).anomaly));
+}
+
+#[test]
 fn an_opening_that_was_answered_late_may_show_a_moved_end() {
     let soft = json!({"soft_close": {"window_s": 5, "extension_s": 5, "max_extensions": 3}});
     let mut moved = ended(&soft, None);
