@@ -239,12 +239,14 @@ impl Process {
     }
 
     fn signal_all(&mut self, signal: Signal) -> Result<()> {
-        let pid = self.live_pid()?;
-        for descendant in tree::descendants(pid) {
+        let descendants = tree::descendants(self.live_pid()?);
+        // First itself: it may end on its own as soon as what it waits for is gone.
+        self.signal(signal)?;
+        for descendant in descendants {
             // It may have ended since it was listed.
             rustix::process::kill_process(descendant, signal).ok();
         }
-        self.signal(signal)
+        Ok(())
     }
 
     fn live_pid(&mut self) -> Result<Pid> {
