@@ -11,7 +11,7 @@ use crate::wait::eventually;
 
 /// How long a bid may take to DynamoDB: a message that a killed worker had received comes back to the
 /// queue after 30 s.
-const HISTORY_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const HISTORY_WITHIN: Duration = Duration::from_secs(60);
 
 /// One row of the bid history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,32 +34,29 @@ pub struct HistoryRow {
     pub timestamp: u64,
 }
 
-/// The whole history of an auction, oldest first, by the table's own key.
+/// An item of the history, as DynamoDB gives it.
+pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// Every item of an auction's history, oldest first, by the table's own key.
+pub(crate) async fn items(stack: &Stack, auction: &str) -> Result<Vec<Item>> {
+    let query = stack
+        .aws
+        .dynamodb
+        .query()
+        .table_name(&stack.settings.bids_table)
+        .consistent_read(true)
+        .key_condition_expression("auction_id = :auction")
+        .expression_attribute_values(":auction", AttributeValue::S(auction.to_owned()));
+    let pages = query.into_paginator().items().send();
+    Ok(pages.collect::<Result<_, _>>().await?)
+}
+
+/// The whole history of an auction, oldest first.
 ///
 /// # Errors
 /// When DynamoDB cannot be read or a row lacks something.
 pub async fn history(stack: &Stack, auction: &str) -> Result<Vec<HistoryRow>> {
-    let mut rows = Vec::new();
-    let mut next = None;
-    loop {
-        let page = stack
-            .aws
-            .dynamodb
-            .query()
-            .table_name(&stack.settings.bids_table)
-            .key_condition_expression("auction_id = :auction")
-            .expression_attribute_values(":auction", AttributeValue::S(auction.to_owned()))
-            .set_exclusive_start_key(next)
-            .send()
-            .await?;
-        for item in page.items() {
-            rows.push(row(item)?);
-        }
-        next = page.last_evaluated_key().cloned();
-        if next.is_none() {
-            return Ok(rows);
-        }
-    }
+    items(stack, auction).await?.iter().map(row).collect()
 }
 
 /// Waits until the history has `count` rows, then checks that they are 1, 2, 3… in order of their
@@ -146,26 +143,27 @@ pub async fn result(stack: &Stack, auction: &str, within: Duration) -> Result<Ca
     eventually("result", within, look, |row| row.status == "closed").await
 }
 
-type Item = std::collections::HashMap<String, AttributeValue>;
-
 fn row(item: &Item) -> Result<HistoryRow> {
-    let text = |name: &str| -> Result<String> {
-        let value = item.get(name).and_then(|value| value.as_s().ok());
-        value.cloned().with_context(|| format!("a row has no {name}"))
-    };
     Ok(HistoryRow {
         seq: number(item, "seq")?,
-        bid_id: text("bid_id")?,
-        user_id: text("user_id")?,
+        bid_id: text(item, "bid_id")?,
+        user_id: text(item, "user_id")?,
         amount: number(item, "amount")?,
         price: number(item, "price")?,
-        status: text("status")?,
+        status: text(item, "status")?,
         placed_at: number(item, "placed_at")?,
         timestamp: number(item, "timestamp")?,
     })
 }
 
-fn number(item: &Item, name: &str) -> Result<u64> {
+/// A number of an item.
+pub(crate) fn number(item: &Item, name: &str) -> Result<u64> {
     let value = item.get(name).and_then(|value| value.as_n().ok());
-    Ok(value.with_context(|| format!("a row has no {name}"))?.parse()?)
+    Ok(value.with_context(|| format!("a row has no number {name}"))?.parse()?)
+}
+
+/// A text of an item.
+pub(crate) fn text(item: &Item, name: &str) -> Result<String> {
+    let value = item.get(name).and_then(|value| value.as_s().ok());
+    value.cloned().with_context(|| format!("a row has no text {name}"))
 }

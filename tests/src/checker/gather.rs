@@ -2,11 +2,9 @@
 //!
 //! Reads attributes and columns by name; none of it goes through the code under test.
 
-use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use aws_sdk_dynamodb::types::AttributeValue;
 use gavel_local::Stack;
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -17,10 +15,7 @@ use super::ends;
 use super::evidence::{Act, Ending, Evidence, Row, Rules};
 use super::log::Log;
 use crate::eventually;
-
-/// How long a closed auction's result and history may take to the stores: a message that a killed
-/// worker had received comes back to the queue after 30 s.
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+use crate::evidence::{self, HISTORY_WITHIN, Item};
 
 /// Waits until the catalogue has the auction's result and the history as many rows as it says, then
 /// gathers everything. Should the rows never come, what is there is gathered for the checker to judge.
@@ -30,10 +25,10 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 pub async fn gather(stack: &Stack, log: &Log, auction: &str) -> Result<Evidence> {
     let look = || catalogue(stack, auction);
     let closed = |(_, ending): &(Rules, Ending)| ending.status == "closed";
-    let (rules, ending) = eventually("result", SETTLED_WITHIN, look, closed).await?;
+    let (rules, ending) = eventually("result", HISTORY_WITHIN, look, closed).await?;
     let count = usize::try_from(ending.bid_count)?;
     let look = || history(stack, auction);
-    let rows = match eventually("history", SETTLED_WITHIN, look, |rows| rows.len() >= count).await {
+    let rows = match eventually("history", HISTORY_WITHIN, look, |rows| rows.len() >= count).await {
         Ok(rows) => rows,
         Err(_late) => history(stack, auction).await?,
     };
@@ -57,32 +52,13 @@ fn placed(mut acts: Vec<Act>, rows: &[Row], first: u64) -> Vec<Act> {
 
 /// The whole history of an auction.
 async fn history(stack: &Stack, auction: &str) -> Result<Vec<Row>> {
-    let query = stack
-        .aws
-        .dynamodb
-        .query()
-        .table_name(&stack.settings.bids_table)
-        .consistent_read(true)
-        .key_condition_expression("auction_id = :auction")
-        .expression_attribute_values(":auction", AttributeValue::S(auction.to_owned()));
-    let mut pages = query.into_paginator().items().send();
-    let mut rows = Vec::new();
-    while let Some(item) = pages.next().await {
-        rows.push(row(&item?)?);
-    }
-    Ok(rows)
+    evidence::items(stack, auction).await?.iter().map(row).collect()
 }
 
-fn row(item: &HashMap<String, AttributeValue>) -> Result<Row> {
-    let value = |name: &str| item.get(name).with_context(|| format!("a row has no {name}"));
-    let number = |name: &str| -> Result<u64> {
-        let text = value(name)?.as_n().map_err(|_| anyhow::anyhow!("{name} is not a number"))?;
-        Ok(text.parse()?)
-    };
-    let text = |name: &str| -> Result<String> {
-        value(name)?.as_s().cloned().map_err(|_| anyhow::anyhow!("{name} is not a text"))
-    };
-    let extended = value("extended")?.as_bool();
+fn row(item: &Item) -> Result<Row> {
+    let number = |name: &str| evidence::number(item, name);
+    let text = |name: &str| evidence::text(item, name);
+    let extended = item.get("extended").and_then(|value| value.as_bool().ok());
     Ok(Row {
         position: number("position")?,
         seq: number("seq")?,
@@ -96,7 +72,7 @@ fn row(item: &HashMap<String, AttributeValue>) -> Result<Row> {
         price: number("price")?,
         minimum_next: number("minimum_next")?,
         ends_at: number("ends_at")?,
-        extended: *extended.map_err(|_| anyhow::anyhow!("extended is not a truth value"))?,
+        extended: *extended.context("a row has no truth value extended")?,
         placed_at: number("placed_at")?,
         stamp: number("timestamp")?,
     })

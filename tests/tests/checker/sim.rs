@@ -140,7 +140,7 @@ impl Sim {
             Ok(events) => {
                 let EventKind::Bid(bid) = &events[0].kind else { panic!("not a bid: {events:?}") };
                 let row = row(&events[0], bid);
-                let receipt = receipt(&row);
+                let receipt = told(&row);
                 self.evidence.rows.push(row);
                 Answer::Accepted { repeated: false, receipt }
             }
@@ -268,7 +268,8 @@ fn row(event: &Event, bid: &AcceptedBid) -> Row {
     }
 }
 
-fn receipt(row: &Row) -> Receipt {
+/// What the bidder is told about an accepted bid.
+pub(crate) fn told(row: &Row) -> Receipt {
     Receipt {
         bid_id: row.bid_id.clone(),
         seq: row.seq,

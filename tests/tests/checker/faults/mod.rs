@@ -6,11 +6,11 @@ mod result;
 mod rules;
 mod times;
 
-use gavel_tests::checker::evidence::{Answer, BidCall, Deed, Evidence, Receipt, Row};
+use gavel_tests::checker::evidence::{Answer, BidCall, Deed, Evidence, Row};
 use gavel_tests::checker::{Anomaly, Finding, Forbidden, verify};
 use serde_json::{Value, json};
 
-use crate::sim::Sim;
+use crate::sim::{Sim, told};
 
 /// Six bids: a lead, a challenge, a tie, a new lead, a challenge, a late lead that moves the end;
 /// with a repeat, two refusals, a conflict and some looks between them.
@@ -67,20 +67,6 @@ fn forge(evidence: &mut Evidence, seq: usize, change: impl FnOnce(&mut Row)) {
             *receipt = told(row);
             (bid.amount, bid.max) = (row.amount, row.max);
         }
-    }
-}
-
-fn told(row: &Row) -> Receipt {
-    Receipt {
-        bid_id: row.bid_id.clone(),
-        seq: row.seq,
-        status: row.status.clone(),
-        amount: row.amount,
-        price: row.price,
-        minimum_next: row.minimum_next,
-        ends_at: row.ends_at,
-        extended: row.extended,
-        acknowledged: "queue".to_owned(),
     }
 }
 
