@@ -9,7 +9,7 @@ use gavel_core::ids::RegionCode;
 use gavel_core::wire::Level;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::limits::SHARDS_MAX;
+use crate::limits::{SHARDS_MAX, VIDEO_POOL_MAX};
 
 /// Every setting with its default: also the documentation.
 pub const DEFAULTS: &str = include_str!("config/defaults.toml");
@@ -17,8 +17,11 @@ pub const DEFAULTS: &str = include_str!("config/defaults.toml");
 /// Shortest key that signs identities, in characters: 256 bits of hex is 64, of base64 44.
 const EDGE_KEY_CHARS_MIN: usize = 32;
 
+/// What names a deployment.
+const TAG_VALUE: &str = "1 to 64 letters, digits, dashes, dots or underscores";
+
 /// A setting, the environment variable that overrides it, and whether it is secret.
-const SETTINGS: [(&str, &str, bool); 15] = [
+const SETTINGS: [(&str, &str, bool); 29] = [
     ("listen", "GAVEL_LISTEN", false),
     ("region", "GAVEL_REGION", false),
     ("acknowledge", "GAVEL_ACKNOWLEDGE", false),
@@ -31,7 +34,21 @@ const SETTINGS: [(&str, &str, bool); 15] = [
     ("redis_url", "REDIS_URL", true),
     ("redis_cluster", "GAVEL_REDIS_CLUSTER", false),
     ("sqs_bid_queue_url", "SQS_BID_QUEUE_URL", false),
+    ("sqs_notification_queue_url", "SQS_NOTIFICATION_QUEUE_URL", false),
+    ("sqs_chat_queue_url", "SQS_CHAT_QUEUE_URL", false),
+    ("sqs_email_feedback_queue_url", "SQS_EMAIL_FEEDBACK_QUEUE_URL", false),
     ("dynamodb_bids_table", "DYNAMODB_BIDS_TABLE", false),
+    ("dynamodb_chat_table", "DYNAMODB_CHAT_TABLE", false),
+    ("cognito_user_pool_id", "COGNITO_USER_POOL_ID", false),
+    ("public_url", "GAVEL_PUBLIC_URL", false),
+    ("email_from", "GAVEL_EMAIL_FROM", false),
+    ("email_configuration_set", "GAVEL_EMAIL_CONFIGURATION_SET", false),
+    ("link_key", "GAVEL_LINK_KEY", true),
+    ("push_application_arn", "GAVEL_SNS_PUSH_APPLICATION_ARN", false),
+    ("deployment", "GAVEL_DEPLOYMENT", false),
+    ("video_pool", "GAVEL_VIDEO_POOL", false),
+    ("video_private_pool", "GAVEL_VIDEO_PRIVATE_POOL", false),
+    ("playback_key", "GAVEL_PLAYBACK_KEY", true),
     ("edge_key", "GAVEL_EDGE_KEY", true),
     ("edge_key_previous", "GAVEL_EDGE_KEY_PREVIOUS", true),
 ];
@@ -61,7 +78,21 @@ pub struct Config {
     pub redis_url: SecretString,
     pub redis_cluster: bool,
     pub sqs_bid_queue_url: String,
+    pub sqs_notification_queue_url: String,
+    pub sqs_chat_queue_url: String,
+    pub sqs_email_feedback_queue_url: Option<String>,
     pub dynamodb_bids_table: String,
+    pub dynamodb_chat_table: String,
+    pub cognito_user_pool_id: String,
+    pub public_url: String,
+    pub email_from: String,
+    pub email_configuration_set: Option<String>,
+    pub link_key: SecretString,
+    pub push_application_arn: Option<String>,
+    pub deployment: String,
+    pub video_pool: u32,
+    pub video_private_pool: u32,
+    pub playback_key: Option<SecretString>,
     pub edge_key: SecretString,
     pub edge_key_previous: Option<SecretString>,
 }
@@ -158,11 +189,39 @@ impl Reader {
         let database_url = self.url("database_url", &["postgres://", "postgresql://"]);
         let redis_cluster = self.parsed("redis_cluster", "true or false");
         let redis_url = self.redis_urls(redis_cluster.unwrap_or_default());
-        let sqs_bid_queue_url = self.url("sqs_bid_queue_url", &["http://", "https://"]);
+        let sqs_bid_queue_url = self.web_url("sqs_bid_queue_url");
+        let sqs_notification_queue_url = self.web_url("sqs_notification_queue_url");
+        let sqs_chat_queue_url = self.web_url("sqs_chat_queue_url");
+        let sqs_email_feedback_queue_url =
+            self.optional("sqs_email_feedback_queue_url", Self::web_url);
         let dynamodb_bids_table = self.parsed("dynamodb_bids_table", "a table's name");
+        let dynamodb_chat_table = self.parsed("dynamodb_chat_table", "a table's name");
+        let cognito_user_pool_id = self.parsed("cognito_user_pool_id", "a user pool's id");
+        let public_url = self.web_url("public_url");
+        let email_from = self.checked("email_from", "an e-mail address", |text| {
+            let (name, domain) = text.split_once('@')?;
+            (!name.is_empty() && domain.contains('.')).then(|| text.to_owned())
+        });
+        let email_configuration_set = self.optional("email_configuration_set", |reader, name| {
+            reader.parsed(name, "the name of a configuration set")
+        });
+        let link_key = self.key("link_key");
+        let push_application_arn =
+            self.optional("push_application_arn", |reader, name| reader.arn(name));
+        let deployment = self.checked("deployment", TAG_VALUE, |text| {
+            let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+            let fits = text.len() <= 64 && text.bytes().all(known);
+            fits.then(|| text.to_owned())
+        });
+        let video_pool = self.pool("video_pool");
+        let video_private_pool = self.pool("video_private_pool");
+        let playback_key = self.optional("playback_key", |reader, name| {
+            reader.checked(name, "a P-384 private key, PKCS#8 in PEM", |text| {
+                text.starts_with("-----BEGIN PRIVATE KEY-----").then(|| SecretString::from(text))
+            })
+        });
         let edge_key = self.key("edge_key");
-        let previous = self.values.contains_key("edge_key_previous");
-        let edge_key_previous = if previous { self.key("edge_key_previous") } else { None };
+        let edge_key_previous = self.optional("edge_key_previous", Self::key);
         Some(Config {
             listen: listen?,
             region: region?,
@@ -175,8 +234,22 @@ impl Reader {
             database_url: database_url?,
             redis_url: redis_url?,
             redis_cluster: redis_cluster?,
-            sqs_bid_queue_url: sqs_bid_queue_url?.expose_secret().to_owned(),
+            sqs_bid_queue_url: sqs_bid_queue_url?,
+            sqs_notification_queue_url: sqs_notification_queue_url?,
+            sqs_chat_queue_url: sqs_chat_queue_url?,
+            sqs_email_feedback_queue_url,
             dynamodb_bids_table: dynamodb_bids_table?,
+            dynamodb_chat_table: dynamodb_chat_table?,
+            cognito_user_pool_id: cognito_user_pool_id?,
+            public_url: public_url?,
+            email_from: email_from?,
+            email_configuration_set,
+            link_key: link_key?,
+            push_application_arn,
+            deployment: deployment?,
+            video_pool: video_pool?,
+            video_private_pool: video_private_pool?,
+            playback_key,
             edge_key: edge_key?,
             edge_key_previous,
         })
@@ -184,6 +257,32 @@ impl Reader {
 
     fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
         self.checked(name, what, |text| text.parse().ok())
+    }
+
+    /// A setting that may be left out; `read` is asked only if it is there.
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self, &str) -> Option<T>,
+    ) -> Option<T> {
+        let there = self.values.get(name).is_some_and(|text| !text.is_empty());
+        if there { read(self, name) } else { None }
+    }
+
+    /// A web address, without the slash at its end.
+    fn web_url(&mut self, name: &str) -> Option<String> {
+        let url = self.url(name, &["http://", "https://"])?;
+        Some(url.expose_secret().trim_end_matches('/').to_owned())
+    }
+
+    fn arn(&mut self, name: &str) -> Option<String> {
+        self.checked(name, "an ARN", |text| text.starts_with("arn:").then(|| text.to_owned()))
+    }
+
+    fn pool(&mut self, name: &str) -> Option<u32> {
+        self.checked(name, "a number from 0 to 100", |text| {
+            text.parse().ok().filter(|channels| *channels <= VIDEO_POOL_MAX)
+        })
     }
 
     fn url(&mut self, name: &str, schemes: &[&str]) -> Option<SecretString> {

@@ -103,6 +103,9 @@ pub(crate) const SQS_RECEIVE_MAX: Duration = Duration::from_secs(30);
 pub(crate) const DYNAMODB_CALL_MAX: Duration = Duration::from_secs(5);
 /// Shards a deployment may have; each costs a relay task.
 pub(crate) const SHARDS_MAX: u16 = 256;
+/// Channels kept ready of either kind. At IVS's five calls a second a hundred take 20 s to make, and each
+/// counts against the account's quota.
+pub(crate) const VIDEO_POOL_MAX: u32 = 100;
 
 // ---- catalog ------------------------------------------------------------------------------------
 

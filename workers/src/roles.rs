@@ -17,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::ledger::keys::Outlet;
 use crate::ledger::{self, Ledger, Redis, Wakes};
 use crate::limits::{
     AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, SQS_RECEIVE_MAX, SQS_SEND_MAX, WAKE_SILENCE_MAX,
 };
-use crate::relay::{self, BidQueue};
+use crate::relay::{self, EventQueue};
 use crate::{api, history, shutdown, telemetry, timer};
 
 /// What a worker process can do. Every process also serves health and metrics.
@@ -31,7 +32,7 @@ pub enum Role {
     All,
     /// Answers requests from the edge.
     Api,
-    /// Carries events from Redis to SQS.
+    /// Carries events from Redis to the queues.
     Relay,
     /// Carries bids from SQS to DynamoDB.
     History,
@@ -69,8 +70,15 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let listening = ledger::listen(redis.clone(), wakes.clone(), WAKE_SILENCE_MAX, stop.clone());
     tasks.start("wake-ups", listening);
     if plays(Role::Relay) {
-        let queue = BidQueue::new(sqs(&aws, SQS_SEND_MAX), config.sqs_bid_queue_url.clone());
-        tasks.start("relay", relay::run(redis, wakes, queue, stop.clone()));
+        let sender = sqs(&aws, SQS_SEND_MAX);
+        for (name, outlet, url) in [
+            ("relay", Outlet::Bids, &config.sqs_bid_queue_url),
+            ("relay of messages", Outlet::Messages, &config.sqs_notification_queue_url),
+        ] {
+            let queue = EventQueue::new(sender.clone(), url.clone());
+            let relay = relay::run(redis.clone(), wakes.clone(), outlet, queue, stop.clone());
+            tasks.start(name, relay);
+        }
     }
     if plays(Role::History) {
         let consumer = history::Consumer::new(

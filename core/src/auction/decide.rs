@@ -5,6 +5,7 @@ use super::command::{CloseCause, Command, OpenCause, PlaceBid};
 use super::event::{AcceptedBid, BidStatus, Event, EventKind, Outcome};
 use super::refusal::Refusal;
 use super::state::{Auction, Phase};
+use crate::ids::UserId;
 use crate::money::Amount;
 use crate::time::Timestamp;
 
@@ -134,6 +135,7 @@ fn place(state: &Auction, bid: &PlaceBid, now: Timestamp) -> Result<Vec<Event>, 
         max: bid.max.max(bid.amount),
         currency,
         status,
+        outbid: outbid_by(state, bid, status),
         price,
         minimum_next: price.plus(state.terms.increments.step(price)),
         ends_at: new_end.unwrap_or(ends_at),
@@ -196,6 +198,12 @@ fn contest(state: &Auction, bid: &PlaceBid) -> (BidStatus, Amount) {
     };
     let reserve = state.terms.reserve_price.filter(|reserve| leading_max >= *reserve);
     (status, reserve.map_or(price, |reserve| price.max(reserve)))
+}
+
+/// Who loses the lead to `bid`, which leaves its bidder with `status`.
+fn outbid_by(state: &Auction, bid: &PlaceBid, status: BidStatus) -> Option<UserId> {
+    let led = state.lead.as_ref().map(|lead| &lead.bidder);
+    led.filter(|led| status == BidStatus::Leading && **led != bid.bidder).cloned()
 }
 
 /// The new end, when a bid at `now` moves it: late enough, not too often, and really later.

@@ -90,6 +90,9 @@ pub struct AcceptedBid {
     pub currency: crate::money::Currency,
     /// Whether the bidder leads after it.
     pub status: BidStatus,
+    /// Who led until then and does not any more; nobody, if the lead did not change hands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbid: Option<UserId>,
     /// The visible price after it.
     pub price: Amount,
     /// The least next bid after it.

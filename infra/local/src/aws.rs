@@ -20,6 +20,10 @@ pub struct Clients {
     pub cognito: aws_sdk_cognitoidentityprovider::Client,
     /// Tables.
     pub dynamodb: aws_sdk_dynamodb::Client,
+    /// E-mail.
+    pub ses: aws_sdk_sesv2::Client,
+    /// Topics.
+    pub sns: aws_sdk_sns::Client,
     /// Queues.
     pub sqs: aws_sdk_sqs::Client,
 }
@@ -32,6 +36,8 @@ impl Clients {
         Self {
             cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            ses: aws_sdk_sesv2::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
         }
     }

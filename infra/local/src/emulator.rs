@@ -28,7 +28,7 @@ use crate::process::Spec;
 use crate::service::{Probe, Service};
 
 /// The emulated services we use: leaving the others out saves their start.
-const SERVICES: &str = "cognito-idp,dynamodb,sqs";
+const SERVICES: &str = "cognito-idp,dynamodb,ses,sns,sqs";
 
 /// The emulator on `port` with its state in `<dir>/aws`; not started yet.
 ///

@@ -6,12 +6,14 @@
 
 mod cognito;
 mod dynamodb;
+mod email;
 mod sqs;
 
 use anyhow::Result;
 
 pub use cognito::{add_user, sign_in};
 
+use self::sqs::Kind;
 use crate::aws::Clients;
 
 /// The sample accounts and the groups they are in.
@@ -28,8 +30,16 @@ pub struct Names {
     pub user_pool: String,
     /// The table of the bid history.
     pub bids_table: String,
+    /// The table of chat messages.
+    pub chat_table: String,
     /// The queue to the bid history, without `.fifo`.
     pub bid_queue: String,
+    /// The queue of events that people are told of, without `.fifo`.
+    pub notification_queue: String,
+    /// The queue of chat messages to keep.
+    pub chat_queue: String,
+    /// The queue of what became of e-mail, the topic before it and the configuration set before that.
+    pub email_feedback: String,
 }
 
 impl Names {
@@ -39,7 +49,11 @@ impl Names {
         Self {
             user_pool: format!("gavel{suffix}"),
             bids_table: format!("bids_history{suffix}"),
+            chat_table: format!("chat_messages{suffix}"),
             bid_queue: format!("bid-persistence-queue{suffix}"),
+            notification_queue: format!("notification-queue{suffix}"),
+            chat_queue: format!("chat-persistence-queue{suffix}"),
+            email_feedback: format!("email-feedback-queue{suffix}"),
         }
     }
 }
@@ -59,8 +73,20 @@ pub struct Resources {
     pub bid_queue_url: String,
     /// Its dead-letter queue.
     pub bid_dead_letter_queue_url: String,
+    /// The queue of events that people are told of.
+    pub notification_queue_url: String,
+    /// The queue of chat messages to keep.
+    pub chat_queue_url: String,
+    /// The queue of what became of e-mail.
+    pub email_feedback_queue_url: String,
+    /// The configuration set that reports to it.
+    pub email_configuration_set: String,
+    /// The address that messages come from.
+    pub email_from: String,
     /// The table of the bid history.
     pub bids_table: String,
+    /// The table of chat messages.
+    pub chat_table: String,
 }
 
 /// Makes whatever is missing; the sample accounts get `password`.
@@ -68,18 +94,28 @@ pub struct Resources {
 /// # Errors
 /// When the emulator cannot be reached or refuses.
 pub async fn provision(clients: &Clients, names: &Names, password: &str) -> Result<Resources> {
-    let (pool, queues, ()) = tokio::try_join!(
+    let (pool, bids, notifications, chat, email, (), ()) = tokio::try_join!(
         cognito::pool(&clients.cognito, &names.user_pool, password),
-        sqs::fifo_with_dead_letters(&clients.sqs, &names.bid_queue),
+        sqs::with_dead_letters(&clients.sqs, &names.bid_queue, Kind::Fifo),
+        sqs::with_dead_letters(&clients.sqs, &names.notification_queue, Kind::Fifo),
+        sqs::with_dead_letters(&clients.sqs, &names.chat_queue, Kind::Standard),
+        email::sender(clients, &names.email_feedback),
         dynamodb::bids_table(&clients.dynamodb, &names.bids_table),
+        dynamodb::chat_table(&clients.dynamodb, &names.chat_table),
     )?;
     Ok(Resources {
         issuer: format!("https://cognito-idp.{}.amazonaws.com/{}", crate::aws::REGION, pool.id),
         user_pool_id: pool.id,
         app_client_id: pool.app_client_id,
         other_app_client_id: pool.other_app_client_id,
-        bid_queue_url: queues.url,
-        bid_dead_letter_queue_url: queues.dead_letter_url,
+        bid_queue_url: bids.url,
+        bid_dead_letter_queue_url: bids.dead_letter_url,
+        notification_queue_url: notifications.url,
+        chat_queue_url: chat.url,
+        email_feedback_queue_url: email.feedback_queue_url,
+        email_configuration_set: email.configuration_set,
+        email_from: email.from,
         bids_table: names.bids_table.clone(),
+        chat_table: names.chat_table.clone(),
     })
 }

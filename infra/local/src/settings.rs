@@ -73,8 +73,24 @@ settings! {
     bid_queue_url = "SQS_BID_QUEUE_URL",
     /// Where messages of that queue end up that could not be handled.
     bid_dead_letter_queue_url = "SQS_BID_DEAD_LETTER_QUEUE_URL",
+    /// The queue of events that people are told of.
+    notification_queue_url = "SQS_NOTIFICATION_QUEUE_URL",
+    /// The queue of chat messages to keep.
+    chat_queue_url = "SQS_CHAT_QUEUE_URL",
+    /// The queue of what became of e-mail.
+    email_feedback_queue_url = "SQS_EMAIL_FEEDBACK_QUEUE_URL",
     /// The table of the bid history.
     bids_table = "DYNAMODB_BIDS_TABLE",
+    /// The table of chat messages.
+    chat_table = "DYNAMODB_CHAT_TABLE",
+    /// The address that messages come from.
+    email_from = "GAVEL_EMAIL_FROM",
+    /// The configuration set that reports what became of e-mail.
+    email_configuration_set = "GAVEL_EMAIL_CONFIGURATION_SET",
+    /// The address of the edge in messages.
+    public_url = "GAVEL_PUBLIC_URL",
+    /// Signs the links in messages.
+    link_key = "GAVEL_LINK_KEY",
     /// The sample seller (in the group `seller`).
     seller = "GAVEL_SELLER",
     /// The first sample bidder.

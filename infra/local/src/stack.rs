@@ -67,7 +67,7 @@ impl Stack {
         let start_aws = async {
             progress.step("AWS emulator", emulator.start()).await?;
             let resources = provision::provision(&clients, &names, password);
-            progress.step("user pool, accounts, queues, table", resources).await
+            progress.step("user pool, accounts, queues, tables, e-mail", resources).await
         };
         let ((redis, redis_others), postgres, resources) = tokio::try_join!(
             progress.step("Redis", start_redis(&options, &dir)),
@@ -77,6 +77,7 @@ impl Stack {
 
         let settings = Settings {
             edge_url: ports.edge.url(),
+            public_url: ports.edge.url(),
             workers_url: ports.workers.url(),
             redis_url: redis::urls([&redis].into_iter().chain(&redis_others)),
             redis_cluster: (!redis_others.is_empty()).to_string(),
@@ -191,6 +192,7 @@ fn settings(made: Resources, password: &str) -> Settings {
     Settings {
         region: "use1".to_owned(),
         edge_key: secret::key(),
+        link_key: secret::key(),
         aws_region: aws::REGION.to_owned(),
         aws_access_key_id: aws::ACCESS_KEY.to_owned(),
         aws_secret_access_key: aws::ACCESS_KEY.to_owned(),
@@ -201,7 +203,13 @@ fn settings(made: Resources, password: &str) -> Settings {
         issuer: made.issuer,
         bid_queue_url: made.bid_queue_url,
         bid_dead_letter_queue_url: made.bid_dead_letter_queue_url,
+        notification_queue_url: made.notification_queue_url,
+        chat_queue_url: made.chat_queue_url,
+        email_feedback_queue_url: made.email_feedback_queue_url,
+        email_configuration_set: made.email_configuration_set,
+        email_from: made.email_from,
         bids_table: made.bids_table,
+        chat_table: made.chat_table,
         seller,
         bidder_1,
         bidder_2,

@@ -11,8 +11,16 @@ fn environment(name: &str) -> Option<String> {
         "DATABASE_URL" => "postgres://gavel:hunter2@localhost/gavel",
         "REDIS_URL" => "redis://localhost:6379",
         "SQS_BID_QUEUE_URL" => "http://localhost:4566/000000000000/bid-persistence-queue.fifo",
+        "SQS_NOTIFICATION_QUEUE_URL" => {
+            "http://localhost:4566/000000000000/notification-queue.fifo"
+        }
+        "SQS_CHAT_QUEUE_URL" => "http://localhost:4566/000000000000/chat-persistence-queue",
         "DYNAMODB_BIDS_TABLE" => "bids_history",
-        "GAVEL_EDGE_KEY" => KEY,
+        "DYNAMODB_CHAT_TABLE" => "chat_messages",
+        "COGNITO_USER_POOL_ID" => "us-east-1_abcdefghi",
+        "GAVEL_PUBLIC_URL" => "https://bids.example.com/",
+        "GAVEL_EMAIL_FROM" => "auctions@example.com",
+        "GAVEL_EDGE_KEY" | "GAVEL_LINK_KEY" => KEY,
         _ => return None,
     };
     Some(value.to_owned())

@@ -22,6 +22,8 @@ pub(super) const SORT: &str = "timestamp#user_id";
 pub(super) const USER: &str = "user_id";
 /// The sort key of the index: the stamp in milliseconds.
 pub(super) const STAMP: &str = "timestamp";
+/// Who lost the lead to the bid; not there if nobody did.
+const OUTBID: &str = "outbid_user_id";
 /// The bid's id.
 pub(super) const BID: &str = "bid_id";
 
@@ -71,6 +73,7 @@ pub(super) fn item(event: &Event, bid: &AcceptedBid) -> Item {
         ("extended", AttributeValue::Bool(bid.extended)),
     ]
     .into_iter()
+    .chain(bid.outbid.as_ref().map(|outbid| (OUTBID, text(outbid.as_str()))))
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
 }
@@ -84,6 +87,7 @@ pub(super) fn event(item: &Item) -> Result<(Event, AcceptedBid), CorruptItem> {
         max: amount(item, "max")?,
         currency: text(item, "currency", |code| Currency::parse(code).ok_or(()))?,
         status: text(item, "status", status)?,
+        outbid: item.contains_key(OUTBID).then(|| text(item, OUTBID, UserId::parse)).transpose()?,
         price: amount(item, "price")?,
         minimum_next: any_amount(item, "minimum_next")?,
         ends_at: time(item, "ends_at")?,
@@ -168,6 +172,15 @@ mod tests {
         let one = item(&event_1, &bid_1);
         assert_eq!(one, item(&event_1.clone(), &bid_1.clone()), "a pure function");
         assert_eq!(event(&one), Ok((event_1, bid_1)), "nothing is lost");
+    }
+
+    #[test]
+    fn who_was_outbid_survives() {
+        let mut event_1 = bid_event(1);
+        let EventKind::Bid(bid) = &mut event_1.kind else { panic!("not a bid: {event_1:?}") };
+        bid.outbid = Some(UserId::parse("somebody").unwrap());
+        let bid = bid.clone();
+        assert_eq!(event(&item(&event_1, &bid)), Ok((event_1, bid)));
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub(super) fn bid_event(seq: u64) -> Event {
             max: amount(1_000 * seq + 500),
             currency: Currency::USD,
             status: BidStatus::Leading,
+            outbid: None,
             price: amount(1_000 * seq),
             minimum_next: amount(1_000 * seq + 100),
             ends_at: at.plus_ms(60_000),

@@ -3,6 +3,7 @@
 --
 -- KEYS  1 state (hash p = position, s = state, r = relayed position)  2 log  3 ids  4 outbox
 --       5 deadlines  6 unrecorded (closed, but its result is not in the catalogue yet)
+--       7 outbox of messages to people
 -- ARGV  1 expected position  2 decided at (ms)  3 skew bound (ms)  4 not after (ms, or '')
 --       5 new position  6 new state  7 deadline (ms, 'closed', or '' for none)  8 auction
 --       9 wake channel  10 shard  then for each event: position, bid id (or ''), event
@@ -20,7 +21,8 @@ if ARGV[4] ~= '' and now >= tonumber(ARGV[4]) then return {'late', now_text} end
 -- log (a lost or regressed key) stops here, before anything is written.
 for i = 11, #ARGV, 3 do
   redis.call('XADD', KEYS[2], ARGV[i] .. '-0', 'e', ARGV[i + 2])
-  redis.call('XADD', KEYS[4], '*', 'a', ARGV[8], 'p', ARGV[i], 'e', ARGV[i + 2])
+  redis.call('XADD', KEYS[4], '*', 'e', ARGV[i + 2])
+  redis.call('XADD', KEYS[7], '*', 'e', ARGV[i + 2])
   if ARGV[i + 1] ~= '' then redis.call('HSET', KEYS[3], ARGV[i + 1], ARGV[i + 2]) end
 end
 redis.call('HSET', KEYS[1], 'p', ARGV[5], 's', ARGV[6])

@@ -12,6 +12,16 @@ pub(crate) type Shard = u16;
 /// The number of a slot of a Redis Cluster.
 pub(crate) type Slot = u16;
 
+/// Where events leave Redis for. Each has an outbox of its own in every shard, so that trouble with
+/// one never delays the other: a bid waits for [`Outlet::Bids`] and for nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlet {
+    /// The bid queue, on the way to the history.
+    Bids,
+    /// The notification queue, on the way to people.
+    Messages,
+}
+
 /// Slots of a Redis Cluster, by its specification.
 pub(crate) const SLOTS: Slot = 16_384;
 
@@ -63,8 +73,11 @@ impl Keys {
         self.of(auction, "ids")
     }
 
-    pub(crate) fn outbox(shard: Shard) -> String {
-        format!("gavel:{{{shard}}}:outbox")
+    pub(crate) fn outbox(shard: Shard, outlet: Outlet) -> String {
+        match outlet {
+            Outlet::Bids => format!("gavel:{{{shard}}}:outbox"),
+            Outlet::Messages => format!("gavel:{{{shard}}}:outbox-notify"),
+        }
     }
 
     pub(crate) fn deadlines(shard: Shard) -> String {
@@ -79,8 +92,11 @@ impl Keys {
         format!("gavel:{{{shard}}}:request:{request_id}")
     }
 
-    pub(crate) fn relay_lease(shard: Shard) -> String {
-        format!("gavel:{{{shard}}}:relay")
+    pub(crate) fn relay_lease(shard: Shard, outlet: Outlet) -> String {
+        match outlet {
+            Outlet::Bids => format!("gavel:{{{shard}}}:relay"),
+            Outlet::Messages => format!("gavel:{{{shard}}}:relay-notify"),
+        }
     }
 
     fn of(self, auction: &AuctionId, what: &str) -> String {
@@ -99,8 +115,11 @@ mod tests {
         let tag = |key: &str| key.split(['{', '}']).nth(1).map(str::to_owned);
         let shard = keys.shard(&id);
         let of_auction = [keys.state(&id), keys.log(&id), keys.ids(&id)];
-        let of_shard = [Keys::outbox, Keys::deadlines, Keys::unrecorded, Keys::relay_lease];
-        let of_shard = of_shard.map(|key| key(shard)).into_iter();
+        let of_shard = [Keys::deadlines(shard), Keys::unrecorded(shard)].into_iter();
+        let of_outlets = [Outlet::Bids, Outlet::Messages]
+            .into_iter()
+            .flat_map(|outlet| [Keys::outbox(shard, outlet), Keys::relay_lease(shard, outlet)]);
+        let of_shard = of_shard.chain(of_outlets);
         for key in of_shard.chain(of_auction).chain([Keys::request(shard, "r")]) {
             assert_eq!(tag(&key), Some(shard.to_string()), "{key}");
         }

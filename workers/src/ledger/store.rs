@@ -9,7 +9,7 @@ use gavel_core::wire::ASSERTION_LIFE_S;
 use redis::{Cmd, FromRedisValue};
 
 use super::connection::Connection;
-use super::keys::{Keys, Shard, WAKE_CHANNEL};
+use super::keys::{Keys, Outlet, Shard, WAKE_CHANNEL};
 use super::script::Script;
 use crate::limits::{CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DUE_AUCTIONS_MAX, SKEW_MS_MAX};
 
@@ -162,9 +162,10 @@ impl Store {
             self.keys.state(auction),
             self.keys.log(auction),
             self.keys.ids(auction),
-            Keys::outbox(shard),
+            Keys::outbox(shard, Outlet::Bids),
             Keys::deadlines(shard),
             Keys::unrecorded(shard),
+            Keys::outbox(shard, Outlet::Messages),
         ];
         let mut call = self.commit.call(shard, &keys);
         call.arg(expected.to_string())

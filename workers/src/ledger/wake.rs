@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::acknowledge::Relayed;
 use super::connection::Redis;
-use super::keys::{Shard, WAKE_CHANNEL};
+use super::keys::{Outlet, Shard, WAKE_CHANNEL};
 use crate::limits::RETRY_PAUSE_MAX;
 
 /// Who is woken.
@@ -20,27 +20,36 @@ use crate::limits::RETRY_PAUSE_MAX;
 pub(crate) struct Wakes {
     /// The relayed positions bids wait for.
     pub(crate) relayed: Relayed,
-    outboxes: Arc<[Notify]>,
+    outboxes: Arc<[Outboxes]>,
+}
+
+/// One shard's.
+#[derive(Default)]
+struct Outboxes {
+    bids: Notify,
+    messages: Notify,
 }
 
 impl Wakes {
     pub(crate) fn new(redis: &Redis) -> Self {
-        let outboxes = redis.keys.shards().map(|_| Notify::new()).collect();
+        let outboxes = redis.keys.shards().map(|_| Outboxes::default()).collect();
         Self { relayed: Relayed::default(), outboxes }
     }
 
-    /// Waits until `shard`'s outbox has something, or says so by mistake.
-    pub(crate) async fn outbox(&self, shard: Shard) {
-        match self.outboxes.get(usize::from(shard)) {
-            Some(notify) => notify.notified().await,
-            None => std::future::pending().await,
+    /// Waits until `shard`'s outbox for `outlet` has something, or says so by mistake.
+    pub(crate) async fn outbox(&self, shard: Shard, outlet: Outlet) {
+        match (self.outboxes.get(usize::from(shard)), outlet) {
+            (Some(outboxes), Outlet::Bids) => outboxes.bids.notified().await,
+            (Some(outboxes), Outlet::Messages) => outboxes.messages.notified().await,
+            (None, _) => std::future::pending().await,
         }
     }
 
     fn wake(&self, message: &str) {
         if let Some(shard) = message.strip_prefix("o:") {
-            if let Some(notify) = shard.parse().ok().and_then(|n: usize| self.outboxes.get(n)) {
-                notify.notify_one();
+            if let Some(outboxes) = shard.parse().ok().and_then(|n: usize| self.outboxes.get(n)) {
+                outboxes.bids.notify_one();
+                outboxes.messages.notify_one();
             }
         } else if let Some((position, auction)) =
             message.strip_prefix("r:").and_then(|rest| rest.split_once(':'))

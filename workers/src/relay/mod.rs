@@ -1,4 +1,5 @@
-//! Carries events out of Redis into the bid queue, at least once and in order within an auction.
+//! Carries events out of Redis into the bid queue and the notification queue, at least once and in order
+//! within an auction. Each queue has an outbox of its own, so neither waits for the other.
 //!
 //! An entry leaves the outbox only after SQS has accepted it, so a crash between the two sends it
 //! again: whoever reads the queue must not mind. One relay works on a shard at a time (a lease), which
@@ -17,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::message::pack;
 use self::outbox::Outbox;
-pub(crate) use self::queue::BidQueue;
-use crate::ledger::keys::Shard;
+pub(crate) use self::queue::EventQueue;
+use crate::ledger::keys::{Outlet, Shard};
 use crate::ledger::{Redis, Wakes};
 use crate::limits::{OUTBOX_POLL, RELAY_LEASE, RETRY_PAUSE_MAX};
 
@@ -29,11 +30,17 @@ pub struct EventBatch {
     pub events: Vec<Event>,
 }
 
-/// Relays every shard until `stop`, then finishes the round at hand.
-pub(crate) async fn run(redis: Redis, wakes: Wakes, queue: BidQueue, stop: CancellationToken) {
+/// Relays every shard's outbox for `outlet` into `queue` until `stop`, then finishes the round at hand.
+pub(crate) async fn run(
+    redis: Redis,
+    wakes: Wakes,
+    outlet: Outlet,
+    queue: EventQueue,
+    stop: CancellationToken,
+) {
     let mut shards = JoinSet::new();
     for shard in redis.keys.shards() {
-        let outbox = Outbox::new(&redis, shard);
+        let outbox = Outbox::new(&redis, shard, outlet);
         shards.spawn(relay_shard(shard, outbox, wakes.clone(), queue.clone(), stop.clone()));
     }
     // A shard that panics takes the role with it: a silent shard would answer no bid for ever.
@@ -44,7 +51,7 @@ async fn relay_shard(
     shard: Shard,
     outbox: Outbox,
     wakes: Wakes,
-    queue: BidQueue,
+    queue: EventQueue,
     stop: CancellationToken,
 ) {
     let mut pause = Duration::ZERO;
@@ -62,13 +69,13 @@ async fn relay_shard(
             Err(error) => {
                 pause = (pause * 2).clamp(Duration::from_millis(50), RETRY_PAUSE_MAX);
                 metrics::counter!("gavel_relay_failures_total").increment(1);
-                tracing::warn!(shard, error = ?error, "outbox not relayed, trying again");
+                tracing::warn!(shard, outlet = ?outbox.outlet, error = ?error, "outbox not relayed, trying again");
                 pause
             }
         };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = wakes.outbox(shard), if pause.is_zero() => {}
+            () = wakes.outbox(shard, outbox.outlet), if pause.is_zero() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -95,7 +102,7 @@ enum RelayError {
     Queue { failed: usize, sent: usize, reason: String },
 }
 
-async fn round(outbox: &Outbox, queue: &BidQueue) -> Result<Round, RelayError> {
+async fn round(outbox: &Outbox, queue: &EventQueue) -> Result<Round, RelayError> {
     if !outbox.own().await? {
         return Ok(Round::NotOurs);
     }

@@ -1,10 +1,10 @@
-//! One shard's outbox in Redis: the entries that wait, the lease of the relay that works on it.
+//! One of a shard's outboxes in Redis: the entries that wait, the lease of the relay that works on it.
 
 use redis::RedisResult;
 use uuid::Uuid;
 
 use super::message::{Entry, Message};
-use crate::ledger::keys::{Keys, Shard, WAKE_CHANNEL};
+use crate::ledger::keys::{Keys, Outlet, Shard, WAKE_CHANNEL};
 use crate::ledger::{Connection, Redis, Script};
 use crate::limits::{OUTBOX_ENTRIES_MAX, RELAY_LEASE};
 
@@ -24,6 +24,7 @@ pub(super) struct Outbox {
     redis: Connection,
     keys: Keys,
     shard: Shard,
+    pub(super) outlet: Outlet,
     owner: String,
     own: Script,
     release: Script,
@@ -31,11 +32,12 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(redis: &Redis, shard: Shard) -> Self {
+    pub(super) fn new(redis: &Redis, shard: Shard, outlet: Outlet) -> Self {
         Self {
             redis: redis.connection.clone(),
             keys: redis.keys,
             shard,
+            outlet,
             owner: Uuid::now_v7().to_string(),
             own: Script::new(OWN),
             release: Script::new(RELEASE),
@@ -45,7 +47,7 @@ impl Outbox {
 
     /// Whether this relay may work on the shard now.
     pub(super) async fn own(&self) -> RedisResult<bool> {
-        let keys = [Keys::relay_lease(self.shard)];
+        let keys = [Keys::relay_lease(self.shard, self.outlet)];
         let mut call = self.own.call(self.shard, &keys);
         call.arg(&self.owner).arg(RELAY_LEASE.as_millis().to_string());
         call.query(&self.redis).await
@@ -53,7 +55,7 @@ impl Outbox {
 
     /// Lets another relay take over at once.
     pub(super) async fn release(&self) {
-        let keys = [Keys::relay_lease(self.shard)];
+        let keys = [Keys::relay_lease(self.shard, self.outlet)];
         let mut call = self.release.call(self.shard, &keys);
         let released: RedisResult<()> = call.arg(&self.owner).query(&self.redis).await;
         if let Err(error) = released {
@@ -65,7 +67,7 @@ impl Outbox {
     pub(super) async fn entries(&self) -> RedisResult<Vec<Entry>> {
         let mut command = redis::cmd("XRANGE");
         command
-            .arg(Keys::outbox(self.shard))
+            .arg(Keys::outbox(self.shard, self.outlet))
             .arg("-")
             .arg("+")
             .arg("COUNT")
@@ -80,9 +82,15 @@ impl Outbox {
             .collect())
     }
 
-    /// Takes a message's entries out and wakes the bids that wait for it.
+    /// Takes a message's entries out and wakes the bids that wait for it. Nobody waits for messages to
+    /// people.
     pub(super) async fn relayed(&self, message: &Message) -> RedisResult<()> {
-        let keys = [self.keys.state(&message.auction), Keys::outbox(self.shard)];
+        if self.outlet == Outlet::Messages {
+            let mut command = redis::cmd("XDEL");
+            command.arg(Keys::outbox(self.shard, self.outlet)).arg(&message.entries);
+            return self.redis.query(self.shard, &command).await;
+        }
+        let keys = [self.keys.state(&message.auction), Keys::outbox(self.shard, self.outlet)];
         let mut call = self.relayed.call(self.shard, &keys);
         call.arg(message.last)
             .arg(WAKE_CHANNEL)

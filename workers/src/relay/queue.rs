@@ -1,4 +1,4 @@
-//! Sending to the bid queue (SQS FIFO; group = auction).
+//! Sending to a queue of events (SQS FIFO; group = auction).
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
@@ -6,9 +6,9 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
 use super::message::Message;
 
-/// The bid queue.
+/// A queue of events.
 #[derive(Clone)]
-pub(crate) struct BidQueue {
+pub(crate) struct EventQueue {
     client: Client,
     url: String,
 }
@@ -21,7 +21,7 @@ pub(super) struct Sent {
     pub(super) failure: Option<String>,
 }
 
-impl BidQueue {
+impl EventQueue {
     pub(crate) const fn new(client: Client, url: String) -> Self {
         Self { client, url }
     }

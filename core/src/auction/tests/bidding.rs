@@ -245,3 +245,23 @@ fn a_refusal_that_time_may_disprove_needs_a_fresh_state() {
         assert_eq!(refusal.proved_by_old_state(), proved, "{refusal:?}");
     }
 }
+
+#[test]
+fn whoever_loses_the_lead_is_named_as_outbid_and_nobody_else() {
+    let buy_now = Terms { buy_now_price: Some(amount(1_000)), ..terms() };
+    let mut state = live(buy_now);
+    let table = [
+        ("ann", 100, 300, None),
+        // Beaten at once: the lead stays.
+        ("bob", 110, 150, None),
+        // A leader raises only their maximum.
+        ("ann", 200, 400, None),
+        ("bob", 200, 500, Some("ann")),
+        ("ann", 1_000, 1_000, Some("bob")),
+    ];
+    for (bidder, offered, max, outbid) in table {
+        let events = run(&mut state, &bid_by(bidder, offered, max), at(1_000)).unwrap();
+        let EventKind::Bid(accepted) = &events[0].kind else { panic!("{events:?}") };
+        assert_eq!(accepted.outbid, outbid.map(user), "{bidder} {offered}");
+    }
+}

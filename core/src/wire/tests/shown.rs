@@ -27,6 +27,7 @@ fn accepted() -> (Event, AcceptedBid) {
         max: amount(7_777),
         currency: Currency::USD,
         status: BidStatus::Outbid,
+        outbid: None,
         price: amount(1_300),
         minimum_next: amount(1_400),
         ends_at: Timestamp::from_ms(1_795_411_020_000),

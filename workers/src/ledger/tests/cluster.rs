@@ -83,7 +83,7 @@ async fn slots_are_computed_as_redis_does() {
     let port = Port::free().unwrap();
     let nodes = cluster(&dir.0, &dir.0, [port]).await.unwrap();
     for shard in 0..crate::limits::SHARDS_MAX {
-        let key = keys::Keys::outbox(shard);
+        let key = keys::Keys::outbox(shard, keys::Outlet::Bids);
         let theirs: u16 = ask(&nodes[0], &["CLUSTER", "KEYSLOT", &key]).await.unwrap();
         assert_eq!(slot(shard), theirs, "{key}");
     }
