@@ -144,19 +144,22 @@ pub(crate) const FIND_PAGES_MAX: usize = 20;
 /// Consumers of the bid queue in one worker. Each has one batch at hand; an auction's messages go to
 /// one of them at a time, so more only help with many auctions at once.
 pub(crate) const CONSUMERS: usize = 4;
+
+// ---- queue --------------------------------------------------------------------------------------
+
 /// How long one receive waits for messages, in seconds. Short, because a poll whose caller dies may
 /// still be handed messages, and a stop waits for it.
 pub(crate) const RECEIVE_WAIT_S: i32 = 2;
 /// Longest wait for an answer of SQS beyond [`RECEIVE_WAIT_S`].
 pub(crate) const SQS_CALL_MAX: Duration = Duration::from_secs(3);
-/// How long received messages stay hidden from others, in seconds. Handling takes at most
-/// [`BIDS_WRITE_MAX`] and some calls; when a consumer dies, its auctions wait this long.
+/// How long received messages stay hidden from others, in seconds. One attempt to handle them takes
+/// at most 10 s; when a reader dies, its messages wait this long.
 pub(crate) const MESSAGE_HIDDEN_S: i32 = 30;
-/// How long a consumer keeps messages it cannot write, trying again. Each return to the queue is a
+/// How long a reader keeps messages it cannot handle, trying again. Each return to the queue is a
 /// receive, and the queue gives up on a message after five: so an outage of four hours costs no bid,
 /// and a longer one leaves them in the dead-letter queue. SQS itself allows 12 h.
 pub(crate) const HOLD_MAX: Duration = Duration::from_secs(3_600);
-/// First and longest pause between two tries to write what is held; well below
+/// First and longest pause between two tries to handle what is held; well below
 /// [`MESSAGE_HIDDEN_S`].
 pub(crate) const HOLD_PAUSE_MIN: Duration = Duration::from_millis(500);
 /// See [`HOLD_PAUSE_MIN`].

@@ -1,173 +1,92 @@
-//! From the bid queue into the history: receive, write, delete what was written.
-//!
-//! A message whose bids cannot be written now stays in this consumer's hands, hidden from others,
-//! and is tried again: an outage of DynamoDB costs a receive an hour, not a few in a minute, after
-//! which the queue would give up on it. An unreadable message is given back at once each time, so that the queue's
-//! redrive policy soon moves it to the dead-letter queue.
+//! From the bid queue into the history: write what a message says, then let it be deleted.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use gavel_core::auction::Event;
-use tokio::task::JoinSet;
+use gavel_core::auction::{Event, EventKind};
+use gavel_core::ids::BidId;
 use tokio_util::sync::CancellationToken;
 
 use super::BidHistory;
-use super::dynamo::jittered;
-use super::queue::{Queue, QueueError, Received};
-use super::verdict::{Job, Verdict, judge};
-use crate::limits::{
-    CONSUMERS, DEAD_LETTER_RECEIVES_MAX, HOLD_MAX, HOLD_PAUSE_MAX, HOLD_PAUSE_MIN, MESSAGE_HIDDEN_S,
-};
+use crate::limits::CONSUMERS;
+use crate::queue::{Handler, Job, Queue, Reader, Received, Verdict};
+use crate::relay::EventBatch;
 
 /// Reads the bid queue into a history.
 pub struct Consumer<H> {
-    queue: Queue,
-    history: Arc<H>,
+    reader: Reader<Writer<H>>,
 }
 
 impl<H: BidHistory + 'static> Consumer<H> {
     /// A consumer of the queue at `url`.
     #[must_use]
     pub fn new(sqs: aws_sdk_sqs::Client, url: String, history: H) -> Self {
-        Self { queue: Queue::new(sqs, url), history: Arc::new(history) }
+        Self { reader: Reader::new(Queue::new(sqs, url), Writer(history), CONSUMERS) }
     }
 
     /// Consumes until `stop`; then finishes what is at hand, within
     /// [`DRAIN_MAX`](crate::limits::DRAIN_MAX).
     pub async fn run(self, stop: CancellationToken) {
-        let mut consumers = JoinSet::new();
-        for _ in 0..CONSUMERS {
-            let (queue, history) = (self.queue.clone(), self.history.clone());
-            let stop = stop.clone();
-            consumers.spawn(async move { Worker { queue, history, stop }.run().await });
-        }
-        consumers.join_all().await;
+        self.reader.run(stop).await;
     }
 }
 
-struct Worker<H> {
-    queue: Queue,
-    history: Arc<H>,
-    stop: CancellationToken,
-}
+struct Writer<H>(H);
 
-impl<H: BidHistory> Worker<H> {
-    async fn run(&self) {
-        let mut pause = HOLD_PAUSE_MIN;
-        while !self.stop.is_cancelled() {
-            // Not given up when told to stop: what it may bring would stay hidden from everybody.
-            match self.queue.receive().await {
-                Ok(received) => {
-                    pause = HOLD_PAUSE_MIN;
-                    self.settle(received).await;
-                }
-                Err(error) => {
-                    note("bid queue not read", &error);
-                    self.sleep(jittered(pause)).await;
-                    pause = (pause * 2).min(HOLD_PAUSE_MAX);
-                }
-            }
-        }
+impl<H: BidHistory + 'static> Handler for Writer<H> {
+    type Said = EventBatch;
+    const QUEUE: &'static str = "bids";
+
+    fn read(message: &Received) -> Option<EventBatch> {
+        EventBatch::read(&message.body, Self::QUEUE)
     }
 
-    /// Sees every message to its end.
-    async fn settle(&self, received: Vec<Received>) {
-        let since = Instant::now();
-        let mut jobs: Vec<Job> = received.into_iter().map(Job::read).collect();
-        let mut pause = HOLD_PAUSE_MIN;
-        while !jobs.is_empty() {
-            let verdicts = self.attempt(&jobs, pause).await;
-            jobs = self.carry_out(jobs, &verdicts).await;
-            let Some(retry_after) = verdicts.iter().find_map(|verdict| match verdict {
-                Verdict::RetryAfter(pause) => Some(*pause),
-                Verdict::Done | Verdict::DeadLetter => None,
-            }) else {
-                return;
-            };
-            let held: Vec<&Received> = jobs.iter().map(|job| &job.message).collect();
-            if self.stop.is_cancelled() || since.elapsed() > HOLD_MAX {
-                let seconds = i32::try_from(retry_after.as_secs()).unwrap_or(MESSAGE_HIDDEN_S);
-                self.hide(&held, seconds).await;
-                return;
-            }
-            metrics::counter!("gavel_history_held_messages_total").increment(count(held.len()));
-            let lost = self.hide(&held, MESSAGE_HIDDEN_S).await;
-            // Whoever has them now writes them; to go on here would only use up receives.
-            jobs = without(jobs, &lost);
-            self.sleep(jittered(retry_after)).await;
-            pause = (pause * 2).min(HOLD_PAUSE_MAX);
-        }
-    }
-
-    async fn attempt(&self, jobs: &[Job], pause: Duration) -> Vec<Verdict> {
-        let events: Vec<&Event> = jobs
-            .iter()
-            .filter_map(|job| job.batch.as_ref())
-            .flat_map(|batch| &batch.events)
-            .collect();
-        let unwritten = self.history.record(&events).await;
-        judge(jobs, &unwritten, pause)
-    }
-
-    /// Deletes what is done, gives back what is dead; keeps the rest.
-    async fn carry_out(&self, jobs: Vec<Job>, verdicts: &[Verdict]) -> Vec<Job> {
-        let with = |wanted: Verdict| {
-            let judged = jobs.iter().zip(verdicts);
-            judged.filter(move |(_, verdict)| **verdict == wanted).map(|(job, _)| &job.message)
-        };
-        let done: Vec<&Received> = with(Verdict::Done).collect();
-        metrics::counter!("gavel_history_messages_total").increment(count(done.len()));
-        if let Err(error) = self.queue.delete(&done).await {
-            // They come again, and are written again, which changes nothing.
-            note("written messages not deleted", &error);
-        }
-        let dead = with(Verdict::DeadLetter);
-        let (fresh, stale): (Vec<_>, Vec<_>) =
-            dead.partition(|message| message.receives < DEAD_LETTER_RECEIVES_MAX);
-        metrics::counter!("gavel_history_dead_letters_total").increment(count(fresh.len()));
-        self.hide(&fresh, 0).await;
-        self.hide(&stale, MESSAGE_HIDDEN_S).await;
-        jobs.into_iter()
-            .zip(verdicts)
-            .filter(|(_, verdict)| matches!(verdict, Verdict::RetryAfter(_)))
-            .map(|(job, _)| job)
-            .collect()
-    }
-
-    /// Gives the places of those that are no longer ours to hide.
-    async fn hide(&self, messages: &[&Received], seconds: i32) -> HashSet<usize> {
-        let hidden = self.queue.hide(messages, seconds).await;
-        let noted = hidden.inspect_err(|error| {
-            note("messages not kept hidden as long as wanted", error);
-        });
-        noted.err().map(|error| error.lost).unwrap_or_default()
-    }
-
-    async fn sleep(&self, pause: Duration) {
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
+    async fn attempt(&self, jobs: &[Job<EventBatch>], pause: Duration) -> Vec<Verdict> {
+        let batches = jobs.iter().filter_map(|job| job.said.as_ref());
+        let events: Vec<&Event> = batches.flat_map(|batch| &batch.events).collect();
+        let unwritten = self.0.record(&events).await;
+        jobs.iter().map(|job| judge(job, &unwritten, pause)).collect()
     }
 }
 
-/// Logs what the queue did not do. The messages concerned come again by themselves.
-fn note(what: &'static str, error: &QueueError) {
-    metrics::counter!("gavel_history_queue_failures_total").increment(1);
-    tracing::warn!(%error, what, "bid queue in trouble");
-}
-
-/// The jobs without those at the places `lost`.
-fn without(jobs: Vec<Job>, lost: &HashSet<usize>) -> Vec<Job> {
-    let kept = jobs.into_iter().enumerate().filter(|(place, _)| !lost.contains(place));
-    kept.map(|(_, job)| job).collect()
-}
-
-fn count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
+/// What becomes of a message, given the bids that are not written.
+fn judge(job: &Job<EventBatch>, unwritten: &HashSet<BidId>, pause: Duration) -> Verdict {
+    let Some(batch) = &job.said else { return Verdict::DeadLetter };
+    let written = batch.events.iter().all(|event| match &event.kind {
+        EventKind::Bid(bid) => !unwritten.contains(&bid.bid_id),
+        _ => true,
+    });
+    if written { Verdict::Done } else { Verdict::RetryAfter(pause) }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::super::testing::bid_event;
+    use super::*;
+
+    fn received(body: String) -> Received {
+        Received { receipt: String::new(), body, group: None, receives: 1 }
+    }
+
+    #[test]
+    fn a_message_is_done_when_all_of_its_bids_are_written() {
+        let batch = EventBatch { events: vec![bid_event(1), bid_event(2)] };
+        let message = received(serde_json::to_string(&batch).unwrap());
+        let said = Writer::<super::super::DynamoBidHistory>::read(&message);
+        let (job, pause) = (Job { message, said }, Duration::from_secs(1));
+        for (seq, expected) in [(2, Verdict::RetryAfter(pause)), (7, Verdict::Done)] {
+            let EventKind::Bid(bid) = bid_event(seq).kind else { panic!("not a bid: {seq}") };
+            assert_eq!(judge(&job, &HashSet::from([bid.bid_id]), pause), expected, "{seq}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_message_is_a_dead_letter() {
+        for body in ["", "{", "{}", r#"{"events":[{"kind":"bid"}]}"#, "null"] {
+            let message = received(body.to_owned());
+            let said = Writer::<super::super::DynamoBidHistory>::read(&message);
+            let verdict = judge(&Job { message, said }, &HashSet::new(), Duration::ZERO);
+            assert_eq!(verdict, Verdict::DeadLetter, "{body}");
+        }
+    }
+}

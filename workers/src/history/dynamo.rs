@@ -19,7 +19,6 @@ use gavel_core::time::Timestamp;
 use gavel_core::wire::{BidItem, OwnBidItem, Page};
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::write::jittered;
 use super::item::{self, AUCTION, BID, Item, SORT, STAMP, USER};
 use super::{BidHistory, HistoryError};
 use crate::cursor;

@@ -7,10 +7,8 @@
 mod consumer;
 mod dynamo;
 mod item;
-mod queue;
 #[cfg(test)]
 mod testing;
-mod verdict;
 
 use std::collections::HashSet;
 

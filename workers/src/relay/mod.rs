@@ -30,6 +30,15 @@ pub struct EventBatch {
     pub events: Vec<Event>,
 }
 
+impl EventBatch {
+    /// Reads the body of a message from `queue`; one that is not what a relay writes is logged.
+    pub(crate) fn read(body: &str, queue: &'static str) -> Option<Self> {
+        serde_json::from_str(body)
+            .inspect_err(|error| tracing::error!(%error, queue, "unreadable message on a queue"))
+            .ok()
+    }
+}
+
 /// Relays every shard's outbox for `outlet` into `queue` until `stop`, then finishes the round at hand.
 pub(crate) async fn run(
     redis: Redis,

@@ -2,7 +2,7 @@
 //! and what is still unprocessed at the deadline is reported.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
@@ -16,6 +16,7 @@ use crate::limits::{
     BATCH_WRITES_AT_ONCE_MAX, BIDS_WRITE_MAX, DYNAMODB_BATCH_ITEMS_MAX, WRITE_PAUSE_MAX,
     WRITE_PAUSE_MIN,
 };
+use crate::queue::jittered;
 
 impl DynamoBidHistory {
     /// Writes the bids among `events`; gives those that are not certainly written.
@@ -100,10 +101,4 @@ impl Write {
         let key = (event.auction_id.as_str(), item::sort_key(bid.stamp, &bid.bidder));
         Some((key, Self { bid: bid.bid_id.clone(), request }))
     }
-}
-
-/// Between half of `pause` and all of it, so that many who failed together do not return together.
-pub(in crate::history) fn jittered(pause: Duration) -> Duration {
-    let most = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(fastrand::u64(most / 2..=most))
 }

@@ -1,5 +1,5 @@
-//! The reading end of the bid queue (SQS FIFO). A batch call that succeeds can still have failed for
-//! some entries: those are reported, never assumed.
+//! The reading end of a queue (SQS, FIFO or standard). A batch call that succeeds can still have failed
+//! for some entries: those are reported, never assumed.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -14,24 +14,24 @@ use aws_sdk_sqs::types::{
 
 use crate::limits::{MESSAGE_HIDDEN_S, RECEIVE_WAIT_S, SQS_BATCH_MESSAGES_MAX, SQS_CALL_MAX};
 
-/// The bid queue.
+/// A queue that is read.
 #[derive(Debug, Clone)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     client: Client,
     url: String,
 }
 
 /// A received message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Received {
+pub(crate) struct Received {
     /// What deletes it.
-    pub(super) receipt: String,
+    pub(crate) receipt: String,
     /// What it says.
-    pub(super) body: String,
-    /// Its group; messages of one group come in order.
-    pub(super) group: Option<String>,
+    pub(crate) body: String,
+    /// Its group, on a FIFO queue; messages of one group come in order.
+    pub(crate) group: Option<String>,
     /// How often it was received, this time included.
-    pub(super) receives: u32,
+    pub(crate) receives: u32,
 }
 
 /// What the queue did not do, and why; for the log. The message will come again.
@@ -51,7 +51,8 @@ impl From<String> for QueueError {
 }
 
 impl Queue {
-    pub(super) const fn new(client: Client, url: String) -> Self {
+    /// The queue at `url`.
+    pub(crate) const fn new(client: Client, url: String) -> Self {
         Self { client, url }
     }
 
