@@ -82,9 +82,13 @@ text_id!(
     /// A bid: `<auction id>_<32 hex digits>`, derived by [`BidId::derive`].
     BidId,
     "bid id",
-    |text| text.rsplit_once('_').is_some_and(|(auction, tail)| {
-        is_auction_id(auction) && tail.len() == 32 && tail.bytes().all(is_lower_hex)
-    })
+    is_in_auction
+);
+text_id!(
+    /// A chat message: `<auction id>_<32 hex digits>`, derived by [`MessageId::derive`].
+    MessageId,
+    "message id",
+    is_in_auction
 );
 text_id!(
     /// A caller's `Idempotency-Key`: 1 to 128 visible ASCII characters, without quotes.
@@ -133,6 +137,22 @@ impl BidId {
     }
 }
 
+impl MessageId {
+    /// The id of what `author` writes in `auction` under `key`; the same three always give the same.
+    #[must_use]
+    pub fn derive(auction: &AuctionId, author: &UserId, key: &IdempotencyKey) -> Self {
+        let digest = digest_hex(&["chat", auction.as_str(), author.as_str(), key.as_str()]);
+        Self(format!("{auction}_{}", &digest[..32]))
+    }
+
+    /// The auction this message belongs to.
+    #[must_use]
+    pub fn auction(&self) -> AuctionId {
+        let (auction, _) = self.0.rsplit_once('_').expect("checked when the id was made");
+        AuctionId(auction.to_owned())
+    }
+}
+
 impl IdempotencyKey {
     /// Reads the header's value: an RFC 9651 string (`"abc"`) or the same characters bare.
     pub fn from_header(value: &str) -> Result<Self, InvalidId> {
@@ -152,6 +172,13 @@ fn is_auction_id(text: &str) -> bool {
             && uuid.len() == 36
             && uuid.bytes().all(|b| b == b'-' || is_lower_hex(b))
             && Uuid::try_parse(uuid).is_ok()
+    })
+}
+
+/// The id of an auction, `_`, and 32 hex digits.
+fn is_in_auction(text: &str) -> bool {
+    text.rsplit_once('_').is_some_and(|(auction, tail)| {
+        is_auction_id(auction) && tail.len() == 32 && tail.bytes().all(is_lower_hex)
     })
 }
 
@@ -212,6 +239,19 @@ mod tests {
         assert_eq!(id("a").auction(), auction);
         assert_eq!(BidId::parse(id("a").as_str()), Ok(id("a")));
         assert!(BidId::parse(AUCTION).is_err());
+    }
+
+    #[test]
+    fn a_message_id_is_derived_and_is_no_bid_id() {
+        let auction = AuctionId::parse(AUCTION).unwrap();
+        let user = UserId::parse("7d1c-user").unwrap();
+        let key = IdempotencyKey::parse("a").unwrap();
+        let id = MessageId::derive(&auction, &user, &key);
+        assert_eq!(
+            (id.auction(), MessageId::parse(id.as_str())),
+            (auction.clone(), Ok(id.clone()))
+        );
+        assert_ne!(id.as_str(), BidId::derive(&auction, &user, &key).as_str());
     }
 
     #[test]

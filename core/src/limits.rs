@@ -40,11 +40,25 @@ pub const EXTENSIONS_MAX: u64 = 1_000;
 /// Longest in-flight grace in milliseconds. Longer would make the visible end a fiction.
 pub const GRACE_MS_MAX: u64 = 5_000;
 
+/// Shortest display name in characters, spaces apart; shorter ones are initials.
+pub const NAME_CHARS_MIN: usize = 3;
+/// Longest display name in characters; fits beside a message on a phone.
+pub const NAME_CHARS_MAX: usize = 30;
+/// Length of a device's push token in ASCII characters. Apple's have 64, Google's about 200, and SNS
+/// takes no more.
+pub const PUSH_TOKEN_CHARS_MAX: usize = 400;
+/// Length of a chat message in characters: a few sentences, and no more of the screen than others.
+pub const CHAT_TEXT_CHARS_MAX: usize = 500;
+
 /// Best distinct bidders kept in the live state for display.
 pub const TOP_BIDS_MAX: usize = 5;
 
 /// Body of a bid in bytes; a valid one with both amounts and a currency is under 120.
 pub const BID_BODY_BYTES_MAX: usize = 4_096;
+/// Body of a change of one's profile in bytes; the longest valid one, escaped, has about 1,000.
+pub const ME_BODY_BYTES_MAX: usize = 4_096;
+/// Body of a chat message in bytes: 500 characters, each of them escaped as two `\uXXXX`, and the rest.
+pub const CHAT_BODY_BYTES_MAX: usize = 8_192;
 /// Body of an auction in bytes: the largest valid one, escaped, with room to spare.
 pub const AUCTION_BODY_BYTES_MAX: usize = 131_072;
 

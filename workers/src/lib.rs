@@ -16,3 +16,4 @@ pub mod roles;
 pub mod shutdown;
 pub mod telemetry;
 pub mod timer;
+pub mod users;

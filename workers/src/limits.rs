@@ -121,6 +121,33 @@ pub(crate) const CATALOG_QUERY_MAX: Duration = Duration::from_secs(5);
 /// texts, and 100 auctions' terms are under 300 KB.
 pub(crate) const PAGE_TEXT_BYTES_MAX: usize = 524_288;
 
+// ---- users --------------------------------------------------------------------------------------
+
+/// Made-up names tried for one profile: even a million people take one in 4,000.
+pub(crate) const NAME_ATTEMPTS_MAX: u32 = 5;
+/// Users remembered by one process in each of two generations; each takes about 150 bytes.
+pub(crate) const SEEN_USERS_MAX: usize = 50_000;
+/// Age of a generation: an account that was deleted elsewhere may change things here for twice that.
+pub(crate) const SEEN_MAX_AGE: Duration = Duration::from_secs(30);
+/// When a profile that was asked for and did not come is asked for again.
+pub(crate) const SEEN_ASK_AGAIN: Duration = Duration::from_secs(5);
+/// Newcomers waiting for their profiles; with more, the next request of somebody tries again.
+pub(crate) const NEWCOMERS_WAITING_MAX: usize = 4_096;
+/// Profiles made in one statement; a few milliseconds.
+pub(crate) const NEWCOMERS_BATCH_MAX: usize = 500;
+/// Pause after profiles could not be made.
+pub(crate) const GREETING_PAUSE: Duration = Duration::from_secs(1);
+/// How often accounts are looked for that are still to be deleted, besides at once.
+pub(crate) const ERASURE_TICK: Duration = Duration::from_secs(15);
+/// How long whoever claimed accounts to delete has them to themselves: longer than a round of calls.
+pub(crate) const ERASURE_CLAIM: Duration = Duration::from_secs(60);
+/// Accounts deleted in one round: Cognito takes few such calls a second.
+pub(crate) const ERASURES_AT_ONCE_MAX: i64 = 5;
+/// Longest call to Cognito or SNS, retries included; the API answers within 7 s.
+pub(crate) const ACCOUNT_CALL_MAX: Duration = Duration::from_secs(3);
+/// Pages of somebody's own bids looked through for auctions they lead, each of the most items.
+pub(crate) const LEADING_PAGES_MAX: u32 = 10;
+
 // ---- history ------------------------------------------------------------------------------------
 
 /// How long a bid stays in the history after it was placed, in seconds: 400 days, so that a yearly

@@ -20,9 +20,11 @@ use crate::config::Config;
 use crate::ledger::keys::Outlet;
 use crate::ledger::{self, Ledger, Redis, Wakes};
 use crate::limits::{
-    AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, SQS_RECEIVE_MAX, SQS_SEND_MAX, WAKE_SILENCE_MAX,
+    ACCOUNT_CALL_MAX, AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, SQS_RECEIVE_MAX, SQS_SEND_MAX,
+    WAKE_SILENCE_MAX,
 };
 use crate::relay::{self, EventQueue};
+use crate::users::{Accounts, Devices, Eraser, Greeter, Users};
 use crate::{api, history, shutdown, telemetry, timer};
 
 /// What a worker process can do. Every process also serves health and metrics.
@@ -92,7 +94,16 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     if plays(Role::Timer) {
         serving.start("timer", timer::run(ledger.clone(), catalog.clone(), stop_api.clone()));
     }
-    let deps = api::Deps::new(&config, ledger.clone(), catalog, bids, move || metrics.render());
+    let users = Users::new(&catalog);
+    let (greeter, roster) = Greeter::new(users.clone());
+    let (eraser, erasures) = Eraser::new(users.clone(), accounts(&aws, &config));
+    if plays(Role::Api) {
+        tasks.start("profiles of newcomers", greeter.run(stop.clone()));
+        tasks.start("deletion of accounts", eraser.run(stop.clone()));
+    }
+    let people = api::People { users, roster, devices: devices(&aws, &config), erasures };
+    let render = move || metrics.render();
+    let deps = api::Deps::new(&config, ledger.clone(), catalog, bids, people, render);
     let router = if plays(Role::Api) { api::router(deps) } else { api::operations(deps) };
     serving.start("api", api::serve(listener, router, stop_api.clone()));
     tracing::info!(%address, region = %config.region, ?roles, "worker started");
@@ -124,6 +135,21 @@ fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let timeouts = timeouts(DYNAMODB_CALL_MAX);
     let config = aws_sdk_dynamodb::config::Builder::from(aws).timeout_config(timeouts);
     aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+fn accounts(aws: &SdkConfig, config: &Config) -> Accounts {
+    let timeouts = timeouts(ACCOUNT_CALL_MAX);
+    let cognito = aws_sdk_cognitoidentityprovider::config::Builder::from(aws);
+    let cognito = cognito.timeout_config(timeouts).build();
+    let client = aws_sdk_cognitoidentityprovider::Client::from_conf(cognito);
+    Accounts::new(client, config.cognito_user_pool_id.clone())
+}
+
+/// Where push notifications are sent, if this deployment sends any.
+fn devices(aws: &SdkConfig, config: &Config) -> Option<Devices> {
+    let application = config.push_application_arn.clone()?;
+    let sns = aws_sdk_sns::config::Builder::from(aws).timeout_config(timeouts(ACCOUNT_CALL_MAX));
+    Some(Devices::new(aws_sdk_sns::Client::from_conf(sns.build()), application))
 }
 
 fn timeouts(longest: Duration) -> TimeoutConfig {

@@ -99,6 +99,21 @@ impl Fields {
         }
     }
 
+    /// A text that `read` makes something of; `reason` says what it must be.
+    pub(super) fn read_text<T>(
+        &mut self,
+        name: &str,
+        reason: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(name)?;
+        let value = value.as_str().and_then(read);
+        if value.is_none() {
+            self.fault(name, reason);
+        }
+        value
+    }
+
     /// True or false.
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         let value = self.take(name)?;

@@ -6,8 +6,11 @@ mod assertion;
 mod auction;
 mod bid;
 mod body;
+mod characters;
+mod chat;
 mod edit;
 mod fields;
+mod me;
 mod problem;
 #[cfg(feature = "schema")]
 pub mod schema;
@@ -17,8 +20,10 @@ pub use assertion::{ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assert
 pub use auction::{AuctionView, CreateAuction, Status};
 pub use bid::{BidReceipt, BidRequest, Level};
 pub use body::{InvalidBody, read_object};
+pub use chat::{ChatDeleted, ChatMessage, ChatMute, ChatRequest};
 pub use edit::EditAuction;
 pub use fields::{FieldError, Fields};
+pub use me::{Channel, DeletedMe, DisplayName, EditMe, MeView, NotificationsView};
 pub use problem::{Code, PROBLEM_CONTENT_TYPE, Problem};
 pub use views::{BidItem, OwnBidItem, Page, StateView, TopBidView};
 

@@ -18,6 +18,10 @@ pub enum Code {
     Unauthenticated,
     /// Signed in, but not allowed.
     Forbidden,
+    /// The account was deleted; its token is still good, but changes nothing.
+    AccountDeleted,
+    /// Not in this auction's chat, its seller says.
+    Muted,
     /// A bid on one's own auction.
     SellerCannotBid,
     /// No such thing, or not the caller's to see.
@@ -30,6 +34,12 @@ pub enum Code {
     AuctionNotScheduled,
     /// Over.
     AuctionClosed,
+    /// The chat of an auction that was over long ago.
+    ChatClosed,
+    /// Somebody else has that display name.
+    NameTaken,
+    /// The account sells or leads in an auction that is not over.
+    AccountInUse,
     /// Below the least next bid, which `minimum` gives.
     BidTooLow,
     /// The key was used with another body.
@@ -59,12 +69,15 @@ impl Code {
         match self {
             Self::MalformedRequest => 400,
             Self::Unauthenticated => 401,
-            Self::Forbidden | Self::SellerCannotBid => 403,
+            Self::Forbidden | Self::AccountDeleted | Self::Muted | Self::SellerCannotBid => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::AuctionNotLive
             | Self::AuctionNotScheduled
             | Self::AuctionClosed
+            | Self::ChatClosed
+            | Self::NameTaken
+            | Self::AccountInUse
             | Self::BidTooLow
             | Self::IdempotencyConflict => 409,
             Self::PayloadTooLarge => 413,
@@ -83,12 +96,17 @@ impl Code {
             Self::MalformedRequest => "The request is malformed",
             Self::Unauthenticated => "Sign in first",
             Self::Forbidden => "Not allowed",
+            Self::AccountDeleted => "The account was deleted",
+            Self::Muted => "You are muted in this chat",
             Self::SellerCannotBid => "Sellers cannot bid on their own auctions",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::AuctionNotLive => "The auction is not live",
             Self::AuctionNotScheduled => "The auction is not scheduled any more",
             Self::AuctionClosed => "The auction is closed",
+            Self::ChatClosed => "The chat is closed",
+            Self::NameTaken => "Somebody else has that name",
+            Self::AccountInUse => "The account is still needed",
             Self::BidTooLow => "The bid is too low",
             Self::IdempotencyConflict => "The idempotency key was used for another request",
             Self::PayloadTooLarge => "The body is too large",

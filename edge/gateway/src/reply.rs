@@ -24,8 +24,16 @@ use crate::validate::headers::IDEMPOTENCY_KEY;
 pub type Reply = http::Response<Bytes>;
 
 /// The headers of a region's reply that the client gets.
-const PASSED: [HeaderName; 6] =
-    [CONTENT_TYPE, RETRY_AFTER, LOCATION, CACHE_CONTROL, ETAG, LAST_MODIFIED];
+const PASSED: [HeaderName; 8] = [
+    CONTENT_TYPE,
+    RETRY_AFTER,
+    LOCATION,
+    CACHE_CONTROL,
+    ETAG,
+    LAST_MODIFIED,
+    HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("ratelimit-policy"),
+];
 
 /// What belongs on every reply to one request.
 #[derive(Debug, Default)]

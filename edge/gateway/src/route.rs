@@ -3,7 +3,7 @@
 //!
 //! Queries are not looked at; `validate::query` does.
 
-use gavel_core::ids::{AuctionId, BidId};
+use gavel_core::ids::{AuctionId, BidId, MessageId};
 use http::Method;
 
 use crate::refusal::Refusal;
@@ -37,6 +37,18 @@ pub enum Route {
     Bid(BidId),
     /// `GET /v1/me/bids`
     OwnBids,
+    /// `GET /v1/me`
+    Me,
+    /// `PATCH /v1/me`
+    EditMe,
+    /// `DELETE /v1/me`
+    DeleteMe,
+    /// `GET /v1/auctions/{id}/chat`
+    Chat(AuctionId),
+    /// `POST /v1/auctions/{id}/chat`
+    PostChat(AuctionId),
+    /// `DELETE /v1/auctions/{id}/chat/{message_id}`, `PUT` and `DELETE` of `/mute` below it
+    ModerateChat(MessageId),
 }
 
 /// How a route is made of the id in its path.
@@ -45,9 +57,11 @@ enum Make {
     Plain(fn() -> Route),
     Auction(fn(AuctionId) -> Route),
     Bid(fn(BidId) -> Route),
+    Message(fn(MessageId) -> Route),
 }
 
-/// Every route: its method, its path with `{id}` or `{bid_id}` in place of the id, what it becomes.
+/// Every route: its method, its path with `{id}`, `{bid_id}` or `{message_id}` in place of the id, what
+/// it becomes.
 static TABLE: &[(Method, &str, Make)] = &[
     (Method::GET, "/healthz", Make::Plain(|| Route::Health)),
     (Method::GET, "/readyz", Make::Plain(|| Route::Ready)),
@@ -66,6 +80,18 @@ static TABLE: &[(Method, &str, Make)] = &[
     (Method::POST, "/v1/auctions/{id}/bids", Make::Auction(Route::PlaceBid)),
     (Method::GET, "/v1/bids/{bid_id}", Make::Bid(Route::Bid)),
     (Method::GET, "/v1/me/bids", Make::Plain(|| Route::OwnBids)),
+    (Method::GET, "/v1/me", Make::Plain(|| Route::Me)),
+    (Method::PATCH, "/v1/me", Make::Plain(|| Route::EditMe)),
+    (Method::DELETE, "/v1/me", Make::Plain(|| Route::DeleteMe)),
+    (Method::GET, "/v1/auctions/{id}/chat", Make::Auction(Route::Chat)),
+    (Method::POST, "/v1/auctions/{id}/chat", Make::Auction(Route::PostChat)),
+    (Method::DELETE, "/v1/auctions/{id}/chat/{message_id}", Make::Message(Route::ModerateChat)),
+    (Method::PUT, "/v1/auctions/{id}/chat/{message_id}/mute", Make::Message(Route::ModerateChat)),
+    (
+        Method::DELETE,
+        "/v1/auctions/{id}/chat/{message_id}/mute",
+        Make::Message(Route::ModerateChat),
+    ),
 ];
 
 impl Route {
@@ -101,13 +127,19 @@ impl Route {
             | Self::ListAuctions
             | Self::Auction(_)
             | Self::State(_)
-            | Self::Bids(_) => false,
+            | Self::Bids(_)
+            | Self::Chat(_) => false,
             Self::CreateAuction
             | Self::EditAuction(_)
             | Self::Drive(_)
             | Self::PlaceBid(_)
             | Self::Bid(_)
-            | Self::OwnBids => true,
+            | Self::OwnBids
+            | Self::Me
+            | Self::EditMe
+            | Self::DeleteMe
+            | Self::PostChat(_)
+            | Self::ModerateChat(_) => true,
         }
     }
 
@@ -116,14 +148,21 @@ impl Route {
     pub const fn changes(&self) -> bool {
         matches!(
             self,
-            Self::CreateAuction | Self::EditAuction(_) | Self::Drive(_) | Self::PlaceBid(_)
+            Self::CreateAuction
+                | Self::EditAuction(_)
+                | Self::Drive(_)
+                | Self::PlaceBid(_)
+                | Self::EditMe
+                | Self::DeleteMe
+                | Self::PostChat(_)
+                | Self::ModerateChat(_)
         )
     }
 
     /// Whether repeats are recognised by an idempotency key.
     #[must_use]
     pub const fn takes_idempotency_key(&self) -> bool {
-        matches!(self, Self::CreateAuction | Self::PlaceBid(_))
+        matches!(self, Self::CreateAuction | Self::PlaceBid(_) | Self::PostChat(_))
     }
 
     /// The code of the region it belongs to; `None` is the home region.
@@ -135,7 +174,10 @@ impl Route {
             | Self::State(id)
             | Self::Drive(id)
             | Self::PlaceBid(id)
-            | Self::Bids(id) => Some(id.region().to_owned()),
+            | Self::Bids(id)
+            | Self::Chat(id)
+            | Self::PostChat(id) => Some(id.region().to_owned()),
+            Self::ModerateChat(id) => Some(id.auction().region().to_owned()),
             Self::Bid(id) => Some(id.auction().region().to_owned()),
             _ => None,
         }
@@ -152,6 +194,13 @@ impl Make {
             }
             Self::Bid(make) => {
                 within(template, "{bid_id}", path).and_then(|id| BidId::parse(id).ok()).map(make)
+            }
+            Self::Message(make) => {
+                let (auction, rest) = path.strip_prefix("/v1/auctions/")?.split_once('/')?;
+                let template = template.strip_prefix("/v1/auctions/{id}/")?;
+                let id = MessageId::parse(within(template, "{message_id}", rest)?).ok()?;
+                // A message of another auction is not in this one.
+                (id.auction().as_str() == auction).then(|| make(id))
             }
         }
     }
@@ -177,6 +226,7 @@ mod tests {
     fn every_path_of_the_api_is_found() {
         let id = || AuctionId::parse(AUCTION).unwrap();
         let bid = format!("{AUCTION}_{}", "0".repeat(32));
+        let moderate = || Route::ModerateChat(MessageId::parse(&bid).unwrap());
         let table = [
             ("GET", "/healthz".to_owned(), Route::Health),
             ("GET", "/readyz".to_owned(), Route::Ready),
@@ -195,6 +245,14 @@ mod tests {
             ("POST", "/v1/auctions/{id}/resume".to_owned(), Route::Drive(id())),
             ("GET", format!("/v1/bids/{bid}"), Route::Bid(BidId::parse(&bid).unwrap())),
             ("GET", "/v1/me/bids".to_owned(), Route::OwnBids),
+            ("GET", "/v1/me".to_owned(), Route::Me),
+            ("PATCH", "/v1/me".to_owned(), Route::EditMe),
+            ("DELETE", "/v1/me".to_owned(), Route::DeleteMe),
+            ("GET", "/v1/auctions/{id}/chat".to_owned(), Route::Chat(id())),
+            ("POST", "/v1/auctions/{id}/chat".to_owned(), Route::PostChat(id())),
+            ("DELETE", format!("/v1/auctions/{{id}}/chat/{bid}"), moderate()),
+            ("PUT", format!("/v1/auctions/{{id}}/chat/{bid}/mute"), moderate()),
+            ("DELETE", format!("/v1/auctions/{{id}}/chat/{bid}/mute"), moderate()),
         ];
         assert_eq!(table.len(), Route::all().count());
         for (method, path, route) in table {
@@ -214,13 +272,15 @@ mod tests {
             "/v2/auctions",
             "/v1/auctions/nonsense",
             "/v1/auctions/{id}/",
-            "/v1/auctions/{id}/chat",
+            "/v1/auctions/{id}/chat/",
+            "/v1/auctions/{id}/chat/{id}",
+            "/v1/auctions/{id}/chat/use1_01928e2c-7f3e-7abc-8def-0123456789ac_00000000000000000000000000000000",
             "/v1/auctions/{id}/bids/",
             "/v1/auctions/{id}/explode",
             "/v1/auctions/{id}/../../me/bids",
             "/v1/auctions/%75se1_01928e2c-7f3e-7abc-8def-0123456789ab",
             "/v1/bids/{id}",
-            "/v1/me",
+            "/v1/me/",
             "/healthz/",
             "/HEALTHZ",
         ] {
@@ -239,6 +299,7 @@ mod tests {
             ("GET", "/v1/auctions/{id}/open", "POST"),
             ("PUT", "/v1/auctions/{id}/bids", "GET, POST"),
             ("POST", "/v1/me/bids", "GET"),
+            ("PUT", "/v1/me", "GET, PATCH, DELETE"),
             ("HEAD", "/v1/auctions/{id}/state", "GET"),
         ] {
             let expected = Err(Refusal::MethodNotAllowed { allow: allow.to_owned() });

@@ -10,6 +10,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::history::BidHistory;
 use crate::ledger::Ledger;
+use crate::users::{Devices, Erasures, Roster, Users};
 
 /// Everything the API needs. Cheap to clone.
 #[derive(Clone)]
@@ -17,9 +18,22 @@ pub struct Deps {
     pub(super) ledger: Ledger,
     pub(super) catalog: Catalog,
     pub(super) history: History,
+    pub(super) users: Users,
+    pub(super) roster: Roster,
+    pub(super) devices: Option<Devices>,
+    pub(super) erasures: Erasures,
     pub(super) policy: Arc<Policy>,
     pub(super) verifier: Verifier,
     pub(super) metrics: Metrics,
+}
+
+/// What the API needs to know people by.
+pub struct People {
+    pub(crate) users: Users,
+    pub(crate) roster: Roster,
+    /// Where this deployment sends push notifications.
+    pub(crate) devices: Option<Devices>,
+    pub(crate) erasures: Erasures,
 }
 
 /// The bid history, whatever keeps it.
@@ -44,6 +58,7 @@ impl Deps {
         ledger: Ledger,
         catalog: Catalog,
         history: impl BidHistory + 'static,
+        people: People,
         metrics: impl Fn() -> String + Send + Sync + 'static,
     ) -> Self {
         let policy = Policy {
@@ -54,6 +69,10 @@ impl Deps {
             ledger,
             catalog,
             history: Arc::new(history),
+            users: people.users,
+            roster: people.roster,
+            devices: people.devices,
+            erasures: people.erasures,
             policy: Arc::new(policy),
             verifier: Verifier::new(&config.edge_key, config.edge_key_previous.as_ref()),
             metrics: Arc::new(metrics),
@@ -74,5 +93,9 @@ macro_rules! part {
 part!(ledger: Ledger);
 part!(catalog: Catalog);
 part!(history: History);
+part!(users: Users);
+part!(roster: Roster);
+part!(devices: Option<Devices>);
+part!(erasures: Erasures);
 part!(policy: Arc<Policy>);
 part!(metrics: Metrics);

@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use gavel_core::ids::{IdempotencyKey, UserId};
-use gavel_core::limits::{AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX};
+use gavel_core::limits::{AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX, ME_BODY_BYTES_MAX};
 use gavel_core::wire::{
     ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, Code, body_digest,
 };
@@ -28,6 +28,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::problem::ApiError;
 use crate::limits::{ASSERTION_BYTES_MAX, ASSERTION_SKEW_S, EMPTY_BODY_BYTES_MAX};
+use crate::users::{Roster, Standing, UsersError};
 
 /// Checks assertions. Cheap to clone.
 #[derive(Clone)]
@@ -119,6 +120,25 @@ pub(super) async fn identify(
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 
+/// The middleware that sees to it that everybody who signs in has a profile. It delays nobody. Those
+/// who had one and were deleted may look, as anybody may, but change nothing.
+pub(super) async fn greet(
+    State(roster): State<Roster>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let standing = caller.user().and_then(|user| roster.greet(user));
+    if standing == Some(Standing::Deleted) && request.method() != Method::GET {
+        let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        // Who is deleted may ask for it again.
+        if (request.method(), route) != (&Method::DELETE, Some("/v1/me")) {
+            return Err(UsersError::Deleted.into());
+        }
+    }
+    Ok(next.run(request).await)
+}
+
 /// Reads the body, but never more than its route takes.
 async fn read_body(parts: &Parts, body: Body) -> Result<axum::body::Bytes, ApiError> {
     let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
@@ -148,6 +168,7 @@ pub(super) fn body_bytes_max(method: &Method, route: &str) -> usize {
     match (method.as_str(), route) {
         ("POST", "/v1/auctions") | ("PATCH", "/v1/auctions/{id}") => AUCTION_BODY_BYTES_MAX,
         ("POST", "/v1/auctions/{id}/bids") => BID_BODY_BYTES_MAX,
+        ("PATCH", "/v1/me") => ME_BODY_BYTES_MAX,
         _ => EMPTY_BODY_BYTES_MAX,
     }
 }

@@ -12,6 +12,7 @@ mod edit;
 mod health;
 mod identity;
 mod layers;
+mod me;
 mod path;
 mod problem;
 mod query;
@@ -31,7 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub use self::deps::Deps;
+pub use self::deps::{Deps, People};
 use self::problem::ApiError;
 use crate::limits::REQUESTS_AT_ONCE_MAX;
 
@@ -40,6 +41,7 @@ pub fn router(deps: Deps) -> Router {
     let capacity = Arc::new(Semaphore::new(REQUESTS_AT_ONCE_MAX));
     let (v1, _contract) = routes::routes().finish();
     let v1 = v1
+        .route_layer(from_fn_with_state(deps.roster.clone(), identity::greet))
         .route_layer(from_fn_with_state(deps.verifier.clone(), identity::identify))
         .layer(from_fn_with_state(capacity, layers::within_capacity));
     finish(v1.merge(health_routes()), deps)

@@ -13,6 +13,7 @@ use crate::catalog::CatalogError;
 use crate::history::HistoryError;
 use crate::ledger::LedgerError;
 use crate::limits::RETRY_AFTER_S;
+use crate::users::{DeviceError, UsersError};
 
 /// Why a request was not served.
 #[derive(Debug)]
@@ -25,6 +26,10 @@ pub(super) enum ApiError {
     Catalog(CatalogError),
     /// The history said no, or nothing.
     History(HistoryError),
+    /// The profiles said no, or nothing.
+    Users(UsersError),
+    /// A device was not registered.
+    Device(DeviceError),
     /// Not possible now. The text is for the log only.
     Unavailable(&'static str),
 }
@@ -68,6 +73,23 @@ impl ApiError {
                 HistoryError::InvalidCursor => (invalid_cursor(), None),
                 HistoryError::Unavailable(cause) => unavailable(cause),
                 HistoryError::Broken(_) => internal(chain(&error)),
+            },
+            Self::Users(error) => match error {
+                UsersError::NameTaken => {
+                    (Problem::new(Code::NameTaken, "choose another display name"), None)
+                }
+                UsersError::Deleted => {
+                    (Problem::new(Code::AccountDeleted, "this account was deleted"), None)
+                }
+                UsersError::Unavailable(_) => unavailable(chain(&error)),
+                UsersError::Broken(_) => internal(chain(&error)),
+            },
+            Self::Device(error) => match error {
+                DeviceError::Refused => {
+                    let fault = FieldError::new("notifications.push_token", "names no device");
+                    (Problem::invalid(vec![fault]), None)
+                }
+                DeviceError::Unavailable(cause) => unavailable(cause),
             },
         }
     }
@@ -136,6 +158,18 @@ impl From<CatalogError> for ApiError {
 impl From<HistoryError> for ApiError {
     fn from(error: HistoryError) -> Self {
         Self::History(error)
+    }
+}
+
+impl From<UsersError> for ApiError {
+    fn from(error: UsersError) -> Self {
+        Self::Users(error)
+    }
+}
+
+impl From<DeviceError> for ApiError {
+    fn from(error: DeviceError) -> Self {
+        Self::Device(error)
     }
 }
 
@@ -212,6 +246,12 @@ mod tests {
             (HistoryError::InvalidCursor.into(), 422, "invalid-request"),
             (HistoryError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
             (HistoryError::Broken("10.0.0.1".into()).into(), 500, "internal"),
+            (UsersError::NameTaken.into(), 409, "name-taken"),
+            (UsersError::Deleted.into(), 403, "account-deleted"),
+            (UsersError::Unavailable("10.0.0.1".into()).into(), 503, "unavailable"),
+            (UsersError::Broken("10.0.0.1".into()).into(), 500, "internal"),
+            (DeviceError::Refused.into(), 422, "invalid-request"),
+            (DeviceError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
             (ApiError::Unavailable("10.0.0.1"), 503, "unavailable"),
             (ApiError::not_found(), 404, "not-found"),
             (ApiError::field("x", "is wrong"), 422, "invalid-request"),

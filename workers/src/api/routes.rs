@@ -1,13 +1,13 @@
 //! Every route under `/v1`, with its part of the contract.
 
 use gavel_core::wire::{
-    AuctionView, BidItem, BidReceipt, BidRequest, Code, CreateAuction, EditAuction, OwnBidItem,
-    Page, StateView, Status, schema,
+    AuctionView, BidItem, BidReceipt, BidRequest, Code, CreateAuction, DeletedMe, EditAuction,
+    EditMe, MeView, OwnBidItem, Page, StateView, Status, schema,
 };
 use schemars::SchemaGenerator;
 
 use super::contract::{Access, Operation, Routes};
-use super::{auctions, bids, drive, edit};
+use super::{auctions, bids, drive, edit, me};
 
 /// The routes. The contract's own is added by [`Routes::finish`].
 pub(super) fn routes() -> Routes {
@@ -46,6 +46,9 @@ pub(super) fn routes() -> Routes {
         .post("/v1/auctions/{id}/bids", bids::place, place_bid())
         .get("/v1/bids/{bid_id}", bids::show, show_bid())
         .get("/v1/me/bids", bids::own, list_own_bids())
+        .get("/v1/me", me::show, show_me())
+        .patch("/v1/me", me::edit, edit_me())
+        .delete("/v1/me", me::delete, delete_me())
 }
 
 fn list_auctions() -> Operation {
@@ -130,4 +133,29 @@ fn list_own_bids() -> Operation {
     Operation::new("listOwnBids", "List one's own bids, newest first", Access::SignedIn)
         .paged()
         .answers::<Page<OwnBidItem>>(200, "A page of one's own accepted bids in all auctions.")
+}
+
+fn show_me() -> Operation {
+    Operation::new("getMe", "Show one's own profile", Access::SignedIn)
+        .about("It is made when somebody is first seen, with a display name of its own.")
+        .answers::<MeView>(200, "The profile.")
+        .refuses(&[Code::AccountDeleted])
+}
+
+fn edit_me() -> Operation {
+    Operation::new("editMe", "Change one's own profile", Access::SignedIn)
+        .about("Fields that are not named stay as they are.")
+        .body::<EditMe>()
+        .answers::<MeView>(200, "The profile as it is now.")
+        .refuses(&[Code::AccountDeleted, Code::NameTaken])
+}
+
+fn delete_me() -> Operation {
+    Operation::new("deleteMe", "Delete one's own account", Access::SignedIn)
+        .about(
+            "Name, preferences and the account itself go; auctions and bids stay, without the \
+             person. Not while one sells or leads in an auction that is not over.",
+        )
+        .answers::<DeletedMe>(200, "The account is deleted. Asking twice is harmless.")
+        .refuses(&[Code::AccountInUse])
 }

@@ -22,6 +22,7 @@ use sqlx::{Executor as _, PgPool, Postgres};
 
 pub use self::error::{CatalogError, Cause};
 pub use self::record::{AuctionRecord, AuctionResult, Created, DueToOpen, Filter, NewAuction};
+pub(crate) use self::row::timestamp;
 use self::row::{Row, instant, whole};
 use crate::cursor;
 use crate::limits::{
@@ -69,6 +70,11 @@ impl Catalog {
             .connect_with(options.application_name("gavel"))
             .await?;
         Ok(Self { pool })
+    }
+
+    /// The connections, for other tables of the same database.
+    pub(crate) fn pool(&self) -> PgPool {
+        self.pool.clone()
     }
 
     /// Brings the tables up to date; several at once wait for each other. No time limit: a new index
@@ -264,7 +270,7 @@ fn described<'q>(query: Query<'q>, request: &'q CreateAuction) -> Query<'q> {
 }
 
 /// Waits for a query, but not for ever: a connection can die without a word.
-async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     query: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, CatalogError> {
     let answer = tokio::time::timeout(CATALOG_QUERY_MAX, query).await;

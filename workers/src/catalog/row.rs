@@ -151,7 +151,8 @@ pub(super) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn timestamp(at: OffsetDateTime) -> Result<Timestamp, Cause> {
+/// A time from its column.
+pub(crate) fn timestamp(at: OffsetDateTime) -> Result<Timestamp, Cause> {
     Ok(Timestamp::from_ms(i64::try_from(at.unix_timestamp_nanos() / 1_000_000)?))
 }
 

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::ids::{AuctionId, BidId, IdempotencyKey, UserId};
+use crate::ids::{AuctionId, BidId, IdempotencyKey, MessageId, UserId};
 use crate::limits::{
     CURSOR_LEN_MAX, IDEMPOTENCY_KEY_LEN_MAX, LABEL_CHARS_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
     REGION_CODE_LEN_MAX, REGION_CODE_LEN_MIN, USER_ID_LEN_MAX,
@@ -24,6 +24,14 @@ use crate::time::Timestamp;
 const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f";
 /// What `str::trim` takes away besides control characters, likewise.
 const SPACES: &str = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+
+/// What a display name may not contain: the same as `characters::is_name_character` refuses.
+const NAMELESS: &str = concat!(
+    r"\u0000-\u001f\u007f-\u00a0\u00ad\u0300-\u036f\u061c\u115f\u1160\u1680\u17b4\u17b5",
+    r"\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2100-\u214f\u2460-\u24ff",
+    r"\u2800\u3000\u3164\ue000-\uf8ff\ufe00-\ufe0f\ufeff\uff00-\uffff",
+    "\u{1d400}-\u{1d7ff}\u{e0000}-\u{e0fff}",
+);
 
 macro_rules! schema {
     ($(#[$doc:meta])* $name:ident, $schema:expr) => {
@@ -55,6 +63,15 @@ schema!(
         "type": "string",
         "pattern": format!("^{}_[0-9a-f]{{32}}$", auction_id()),
         "examples": ["use1_01928e2c-7f3e-7abc-8def-0123456789ab_f363f3b067f3c339721ddd782478ac36"],
+    })
+);
+schema!(
+    MessageId,
+    json_schema!({
+        "description": "A chat message: the id of its auction, `_`, and 32 hexadecimal digits.",
+        "type": "string",
+        "pattern": format!("^{}_[0-9a-f]{{32}}$", auction_id()),
+        "examples": ["use1_01928e2c-7f3e-7abc-8def-0123456789ab_0d5f3f8e2c7a4b6990e1d2c3b4a59687"],
     })
 );
 schema!(

@@ -6,13 +6,14 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{CONTROLS, SPACES};
+use super::{CONTROLS, NAMELESS, SPACES};
 use crate::limits::{
-    AMOUNT_MAX, DESCRIPTION_CHARS_MAX, DURATION_S_MAX, DURATION_S_MIN, EXTENSIONS_MAX,
-    GRACE_MS_MAX, IMAGE_URLS_MAX, INCREMENT_BANDS_MAX, LABEL_CHARS_MAX, SOFT_CLOSE_S_MAX,
-    TITLE_CHARS_MAX, URL_CHARS_MAX,
+    AMOUNT_MAX, CHAT_TEXT_CHARS_MAX, DESCRIPTION_CHARS_MAX, DURATION_S_MAX, DURATION_S_MIN,
+    EXTENSIONS_MAX, GRACE_MS_MAX, IMAGE_URLS_MAX, INCREMENT_BANDS_MAX, LABEL_CHARS_MAX,
+    NAME_CHARS_MAX, NAME_CHARS_MIN, PUSH_TOKEN_CHARS_MAX, SOFT_CLOSE_S_MAX, TITLE_CHARS_MAX,
+    URL_CHARS_MAX,
 };
-use crate::wire::{BidRequest, CreateAuction, EditAuction};
+use crate::wire::{BidRequest, Channel, ChatRequest, CreateAuction, EditAuction, EditMe};
 
 impl JsonSchema for BidRequest {
     fn schema_name() -> Cow<'static, str> {
@@ -63,6 +64,80 @@ impl JsonSchema for EditAuction {
             &auction(),
         )
     }
+}
+
+impl JsonSchema for EditMe {
+    fn schema_name() -> Cow<'static, str> {
+        "EditMe".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let channels = Channel::ALL.map(|channel| json!(channel.as_str()));
+        let channels: Vec<Value> = channels.into_iter().chain([Value::Null]).collect();
+        let notifications = json!({
+            "description": "How to be told about one's auctions.",
+            "type": "object",
+            "required": [],
+            "additionalProperties": false,
+            "properties": {
+                "channel": {
+                    "description": "`push` takes a device, given now or before.",
+                    "type": ["string", "null"],
+                    "enum": channels,
+                },
+                "push_token": optional(json!({
+                    "description": "What Apple's or Google's push service calls the device.",
+                    "type": "string",
+                    "pattern": "^[!-~]+$",
+                    "maxLength": PUSH_TOKEN_CHARS_MAX,
+                })),
+            },
+        });
+        object(
+            "What is to change in one's profile.",
+            &[],
+            &json!({
+                "display_name": optional(display_name()),
+                "notifications": optional(notifications),
+            }),
+        )
+    }
+}
+
+impl JsonSchema for ChatRequest {
+    fn schema_name() -> Cow<'static, str> {
+        "ChatRequest".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        object("A message.", &["text"], &json!({ "text": chat_text() }))
+    }
+}
+
+/// Words of visible characters with single spaces between them.
+fn display_name() -> Value {
+    let visible = format!("[^{NAMELESS} ]");
+    let more = format!("{{{},{}}}", NAME_CHARS_MIN - 1, NAME_CHARS_MAX - 1);
+    json!({
+        "description": "The name shown in chats; nobody else has it, in whatever case. It must not \
+            begin with `bidder-`. Bids are not shown under it.",
+        "type": "string",
+        "pattern": format!("^{visible}(?: ?{visible}){more}$"),
+        "maxLength": NAME_CHARS_MAX,
+    })
+}
+
+/// One line, not only white space, that does not turn the direction of the text around it.
+fn chat_text() -> Value {
+    let turning = r"\u2028-\u202e\u2066-\u2069";
+    let any = format!("[^{CONTROLS}{turning}]*");
+    json!({
+        "description": "What to say, in one line.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": CHAT_TEXT_CHARS_MAX,
+        "pattern": format!("^{any}[^{CONTROLS}{turning}{SPACES}]{any}$"),
+    })
 }
 
 /// The fields of an auction that its seller decides.

@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::auction::Outcome;
 use crate::ids::InvalidId;
-use crate::wire::{AuctionView, BidRequest, CreateAuction, EditAuction, InvalidBody};
+use crate::wire::{
+    AuctionView, BidRequest, ChatRequest, CreateAuction, EditAuction, EditMe, InvalidBody,
+};
 
 fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
@@ -25,7 +27,9 @@ fn is(schema: &Value, kind: &str) -> bool {
 
 /// Values that `schema` allows, at its edges; the first is the plainest.
 fn allowed(schema: &Value) -> Vec<Value> {
-    let mut values = if is(schema, "integer") {
+    let mut values = if let Some(named) = schema["enum"].as_array() {
+        return named.clone();
+    } else if is(schema, "integer") {
         vec![schema["minimum"].clone(), schema["maximum"].clone()]
     } else if is(schema, "boolean") {
         vec![json!(true), json!(false)]
@@ -132,8 +136,11 @@ fn list(schema: &Value, count: usize) -> Value {
 }
 
 fn text(schema: &Value, chars: u64) -> Value {
-    let url = schema["pattern"].as_str().unwrap().starts_with("^https://");
-    let (start, letter) = if url { ("https://", "u") } else { ("", "é") };
+    let (start, letter) = match schema["pattern"].as_str() {
+        Some(pattern) if pattern.starts_with("^https://") => ("https://", "u"),
+        Some("^[!-~]+$") => ("", "u"),
+        _ => ("", "é"),
+    };
     json!(format!("{start}{}", letter.repeat(usize::try_from(chars).unwrap() - start.len())))
 }
 
@@ -166,6 +173,12 @@ fn an_auction_is_parsed_to_the_edges_of_its_schema_and_no_further() {
 fn a_change_is_parsed_to_the_edges_of_its_schema_and_no_further() {
     check(EditAuction::parse);
     assert_eq!(members(&of::<EditAuction>()), members(&of::<CreateAuction>()));
+}
+
+#[test]
+fn a_profile_and_a_message_are_parsed_to_the_edges_of_their_schemas_and_no_further() {
+    check(EditMe::parse);
+    check(ChatRequest::parse);
 }
 
 #[test]
@@ -213,8 +226,17 @@ fn texts() -> Vec<Texts> {
         body[name] = if name == "image_urls" { json!([text]) } else { json!(text) };
         CreateAuction::parse(body.to_string().as_bytes()).is_ok()
     }
+    fn in_a_profile(text: &str) -> bool {
+        EditMe::parse(json!({ "display_name": text }).to_string().as_bytes()).is_ok()
+    }
+    fn in_a_message(text: &str) -> bool {
+        ChatRequest::parse(json!({ "text": text }).to_string().as_bytes()).is_ok()
+    }
     let auction = of::<CreateAuction>();
     vec![
+        Texts { schema: of::<EditMe>()["properties"]["display_name"].clone(), takes: in_a_profile },
+        Texts { schema: of::<ChatRequest>()["properties"]["text"].clone(), takes: in_a_message },
+        Texts { schema: of::<MessageId>(), takes: |text| ok(&MessageId::parse(text)) },
         Texts { schema: of::<AuctionId>(), takes: |text| ok(&AuctionId::parse(text)) },
         Texts { schema: of::<BidId>(), takes: |text| ok(&BidId::parse(text)) },
         Texts { schema: of::<UserId>(), takes: |text| ok(&UserId::parse(text)) },
@@ -246,11 +268,13 @@ fn patterns_and_parsers_agree_about_texts() {
     for Texts { schema, takes } in texts() {
         let pattern = schema["pattern"].as_str().unwrap();
         let matches = Regex::new(pattern).unwrap();
+        let most = schema["maxLength"].as_u64().map_or(usize::MAX, |most| most.try_into().unwrap());
         let fitting = string_regex(pattern.trim_start_matches('^').trim_end_matches('$')).unwrap();
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let any = prop_oneof![fitting, string_regex(NASTY).unwrap()];
         let agree = |text: String| {
-            prop_assert_eq!(takes(&text), matches.is_match(&text), "{} on {:?}", pattern, text);
+            let fits = text.chars().count() <= most && matches.is_match(&text);
+            prop_assert_eq!(takes(&text), fits, "{} on {:?}", pattern, text);
             Ok(())
         };
         runner.run(&any, agree).unwrap();

@@ -17,7 +17,7 @@ pub fn check(route: &Route, query: Option<&str>) -> Result<(), Refusal> {
     }
     let known: &[&str] = match route {
         Route::ListAuctions => &["status", "category", "cursor", "limit"],
-        Route::Bids(_) | Route::OwnBids => &["cursor", "limit"],
+        Route::Bids(_) | Route::OwnBids | Route::Chat(_) => &["cursor", "limit"],
         _ => &[],
     };
     let mut seen: Vec<String> = Vec::new();

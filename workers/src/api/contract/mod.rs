@@ -95,6 +95,16 @@ impl Routes {
         self.on(&Method::PATCH, MethodFilter::PATCH, path, handler, operation)
     }
 
+    /// Serves and documents `DELETE path`.
+    pub(super) fn delete<T: 'static>(
+        self,
+        path: &'static str,
+        handler: impl Handler<T, Deps>,
+        operation: Operation,
+    ) -> Self {
+        self.on(&Method::DELETE, MethodFilter::DELETE, path, handler, operation)
+    }
+
     fn on<T: 'static>(
         mut self,
         method: &Method,

@@ -215,7 +215,13 @@ impl Operation {
         codes.extend(path.contains('{').then_some(Code::NotFound));
         codes.extend((method != Method::GET).then_some(Code::PayloadTooLarge));
         codes.extend(self.body.map(|_| Code::UnsupportedMediaType));
+        codes.extend(
+            (self.access == Access::SignedIn && method != Method::GET)
+                .then_some(Code::AccountDeleted),
+        );
         codes.extend(&self.refusals);
+        codes.sort_by_key(|code| code.status());
+        codes.dedup();
         responses.extend(problems::responses(&codes, &mut parts.problems));
         Value::Object(responses)
     }

@@ -1,0 +1,86 @@
+//! Which characters people may use in what others are shown.
+//!
+//! Nothing here repairs a text: what does not fit is refused, so that nobody is shown as somebody
+//! else than they asked for.
+
+use crate::limits::{CHAT_TEXT_CHARS_MAX, NAME_CHARS_MAX, NAME_CHARS_MIN};
+
+/// Whether `text` is one line that others can be shown: not only white space, no control characters
+/// (line breaks among them), and nothing that turns the direction of the text around it.
+#[must_use]
+pub(super) fn is_chat_text(text: &str) -> bool {
+    let shown = |c: char| {
+        !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    !text.trim().is_empty()
+        && text.chars().count() <= CHAT_TEXT_CHARS_MAX
+        && text.chars().all(shown)
+}
+
+/// Whether `text` can be a display name: words of visible characters with single spaces between
+/// them. Characters that are not seen, that combine with others, or that are another form of a plain
+/// letter are left out, so that two names that look alike mostly are alike.
+#[must_use]
+pub(super) fn is_name(text: &str) -> bool {
+    let visible = text.chars().filter(|c| *c != ' ').count();
+    (NAME_CHARS_MIN..=NAME_CHARS_MAX).contains(&visible)
+        && text.chars().count() <= NAME_CHARS_MAX
+        && text.split(' ').all(|word| !word.is_empty())
+        && text.chars().all(is_name_character)
+}
+
+/// The class of the schema's pattern is the same list: `schema::NAMELESS`.
+fn is_name_character(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c,
+            '\u{a0}' | '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{61c}' | '\u{115f}'..='\u{1160}'
+            | '\u{1680}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}'
+            | '\u{2100}'..='\u{214f}' | '\u{2460}'..='\u{24ff}' | '\u{2800}' | '\u{3000}'
+            | '\u{3164}' | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ff00}'..='\u{ffff}' | '\u{1d400}'..='\u{1d7ff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_words_of_visible_characters() {
+        for name in
+            ["Ann", "ann-marie_2", "Jörg Böhm", "山田太郎", "O'Neil", "user-0a1b2c3d", "🦀🦀🦀"]
+        {
+            assert!(is_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "An",
+            "A b",
+            " Ann",
+            "Ann ",
+            "An  na",
+            "Ann\n",
+            "An\u{200b}n",
+            "An\u{202e}n",
+            "Ann\u{301}",
+            "\u{ff21}nn",
+            "\u{1d400}nn",
+            "\u{3164}\u{3164}\u{3164}",
+            "An\u{a0}n",
+        ] {
+            assert!(!is_name(name), "{name:?}");
+        }
+        assert!(is_name(&"n".repeat(30)) && !is_name(&"n".repeat(31)));
+    }
+
+    #[test]
+    fn a_chat_text_is_one_line_that_turns_nothing_around() {
+        for text in ["a", "Is it signed? 👩‍🎨", "  x ", &"é".repeat(500)] {
+            assert!(is_chat_text(text), "{text}");
+        }
+        for text in ["", " ", "\u{2003}", "a\nb", "a\tb", "a\u{7f}", "a\u{202e}b", "a\u{2067}b"] {
+            assert!(!is_chat_text(text), "{text:?}");
+        }
+        assert!(!is_chat_text(&"é".repeat(501)));
+    }
+}

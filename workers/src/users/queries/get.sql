@@ -1,0 +1,2 @@
+select display_name, notify_channel, push_endpoint_arn is not null as push_device, created_at, deleted_at
+from users where user_id = $1

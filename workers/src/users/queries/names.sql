@@ -1,0 +1,1 @@
+select user_id, display_name from users where user_id = any($1) and deleted_at is null

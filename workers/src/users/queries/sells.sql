@@ -1,0 +1,1 @@
+select exists (select 1 from auctions where seller_id = $1 and status <> 'closed')
