@@ -21,7 +21,7 @@ const EDGE_KEY_CHARS_MIN: usize = 32;
 const TAG_VALUE: &str = "1 to 64 letters, digits, dashes, dots or underscores";
 
 /// A setting, the environment variable that overrides it, and whether it is secret.
-const SETTINGS: [(&str, &str, bool); 29] = [
+const SETTINGS: [(&str, &str, bool); 30] = [
     ("listen", "GAVEL_LISTEN", false),
     ("region", "GAVEL_REGION", false),
     ("acknowledge", "GAVEL_ACKNOWLEDGE", false),
@@ -30,6 +30,7 @@ const SETTINGS: [(&str, &str, bool); 29] = [
     ("log_format", "GAVEL_LOG_FORMAT", false),
     ("log_filter", "RUST_LOG", false),
     ("postgres_connections", "GAVEL_POSTGRES_CONNECTIONS", false),
+    ("chat_interval_ms", "GAVEL_CHAT_INTERVAL_MS", false),
     ("database_url", "DATABASE_URL", true),
     ("redis_url", "REDIS_URL", true),
     ("redis_cluster", "GAVEL_REDIS_CLUSTER", false),
@@ -74,6 +75,7 @@ pub struct Config {
     pub log_format: LogFormat,
     pub log_filter: String,
     pub postgres_connections: u32,
+    pub chat_interval_ms: u32,
     pub database_url: SecretString,
     pub redis_url: SecretString,
     pub redis_cluster: bool,
@@ -186,6 +188,10 @@ impl Reader {
             self.checked("postgres_connections", "a number from 1 to 1000", |text| {
                 text.parse().ok().filter(|most| (1..=1_000).contains(most))
             });
+        let chat_interval_ms =
+            self.checked("chat_interval_ms", "a number from 1 to 3600000", |text| {
+                text.parse().ok().filter(|interval| (1..=3_600_000).contains(interval))
+            });
         let database_url = self.url("database_url", &["postgres://", "postgresql://"]);
         let redis_cluster = self.parsed("redis_cluster", "true or false");
         let redis_url = self.redis_urls(redis_cluster.unwrap_or_default());
@@ -231,6 +237,7 @@ impl Reader {
             log_format: log_format?,
             log_filter: log_filter?,
             postgres_connections: postgres_connections?,
+            chat_interval_ms: chat_interval_ms?,
             database_url: database_url?,
             redis_url: redis_url?,
             redis_cluster: redis_cluster?,

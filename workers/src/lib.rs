@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod catalog;
+mod chat;
 pub mod config;
 pub(crate) mod cursor;
 pub mod history;

@@ -125,7 +125,8 @@ pub(crate) const PAGE_TEXT_BYTES_MAX: usize = 524_288;
 
 /// Made-up names tried for one profile: even a million people take one in 4,000.
 pub(crate) const NAME_ATTEMPTS_MAX: u32 = 5;
-/// Users remembered by one process in each of two generations; each takes about 150 bytes.
+/// Users remembered by one process in each of two generations, and deleted ones besides; each takes
+/// about 150 bytes.
 pub(crate) const SEEN_USERS_MAX: usize = 50_000;
 /// Age of a generation: an account that was deleted elsewhere may change things here for twice that.
 pub(crate) const SEEN_MAX_AGE: Duration = Duration::from_secs(30);
@@ -138,15 +139,36 @@ pub(crate) const NEWCOMERS_BATCH_MAX: usize = 500;
 /// Pause after profiles could not be made.
 pub(crate) const GREETING_PAUSE: Duration = Duration::from_secs(1);
 /// How often accounts are looked for that are still to be deleted, besides at once.
-pub(crate) const ERASURE_TICK: Duration = Duration::from_secs(15);
-/// How long whoever claimed accounts to delete has them to themselves: longer than a round of calls.
-pub(crate) const ERASURE_CLAIM: Duration = Duration::from_secs(60);
+pub(crate) const ERASURE_TICK: Duration = Duration::from_secs(5);
+/// How long whoever claimed accounts to delete has them to themselves: longer than a round of calls
+/// that are answered. When one fails, this is also the pause before the next try.
+pub(crate) const ERASURE_CLAIM: Duration = Duration::from_secs(15);
 /// Accounts deleted in one round: Cognito takes few such calls a second.
 pub(crate) const ERASURES_AT_ONCE_MAX: i64 = 5;
 /// Longest call to Cognito or SNS, retries included; the API answers within 7 s.
 pub(crate) const ACCOUNT_CALL_MAX: Duration = Duration::from_secs(3);
 /// Pages of somebody's own bids looked through for auctions they lead, each of the most items.
 pub(crate) const LEADING_PAGES_MAX: u32 = 10;
+
+// ---- chat ---------------------------------------------------------------------------------------
+
+/// Messages of one auction shown without asking DynamoDB: some pages; about 150 KB at most.
+pub(crate) const CHAT_RECENT_MAX: usize = 200;
+/// How long an auction's latest messages stay in Redis after the last one, in seconds: a week. So long
+/// a deleted message is also known to be, by when it has long been deleted in DynamoDB.
+pub(crate) const CHAT_RECENT_S: u64 = 7 * 86_400;
+/// How long a repeated request is recognised, in seconds: a day, as SQS keeps messages.
+pub(crate) const CHAT_CLAIM_S: u64 = 86_400;
+/// Messages somebody may write at once in one auction before the rate applies.
+pub(crate) const CHAT_BURST: u64 = 5;
+/// How long a chat stays open after its auction closed, in milliseconds: a day, to settle the rest.
+pub(crate) const CHAT_AFTER_CLOSE_MS: u64 = 86_400_000;
+/// How long a message stays in DynamoDB, in seconds: 90 days, for complaints to be looked into.
+pub(crate) const CHAT_RETENTION_S: i64 = 90 * 86_400;
+/// Pages of an auction's messages searched for one. A page is 1 MB, about 2,000 long messages.
+pub(crate) const CHAT_FIND_PAGES_MAX: usize = 20;
+/// Readers of the chat's queue in one worker, each with ten messages at hand.
+pub(crate) const CHAT_READERS: usize = 2;
 
 // ---- history ------------------------------------------------------------------------------------
 

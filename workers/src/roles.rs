@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
+use crate::chat::{self, Archive, Chat, Mutes, Outgoing};
 use crate::config::Config;
 use crate::ledger::keys::Outlet;
 use crate::ledger::{self, Ledger, Redis, Wakes};
@@ -40,6 +41,8 @@ pub enum Role {
     History,
     /// Closes auctions on time and records their results.
     Timer,
+    /// Carries chat messages from SQS to DynamoDB.
+    Chat,
 }
 
 /// Brings the database's tables up to date.
@@ -71,6 +74,14 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     tasks.start("topology", redis.connection.clone().follow(stop.clone()));
     let listening = ledger::listen(redis.clone(), wakes.clone(), WAKE_SILENCE_MAX, stop.clone());
     tasks.start("wake-ups", listening);
+    let archive = Archive::new(dynamodb(&aws), config.dynamodb_chat_table.clone());
+    if plays(Role::Chat) {
+        let queue = sqs(&aws, SQS_RECEIVE_MAX);
+        let keeper = chat::keeper(queue, config.sqs_chat_queue_url.clone(), archive.clone());
+        tasks.start("chat", keeper.run(stop.clone()));
+    }
+    let outgoing = Outgoing::new(sqs(&aws, SQS_SEND_MAX), config.sqs_chat_queue_url.clone());
+    let chat = Chat::new(&redis, archive, outgoing, Mutes::new(&catalog), config.chat_interval_ms);
     if plays(Role::Relay) {
         let sender = sqs(&aws, SQS_SEND_MAX);
         for (name, outlet, url) in [
@@ -101,7 +112,7 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
         tasks.start("profiles of newcomers", greeter.run(stop.clone()));
         tasks.start("deletion of accounts", eraser.run(stop.clone()));
     }
-    let people = api::People { users, roster, devices: devices(&aws, &config), erasures };
+    let people = api::People { users, roster, devices: devices(&aws, &config), erasures, chat };
     let render = move || metrics.render();
     let deps = api::Deps::new(&config, ledger.clone(), catalog, bids, people, render);
     let router = if plays(Role::Api) { api::router(deps) } else { api::operations(deps) };

@@ -7,6 +7,7 @@ use gavel_core::ids::RegionCode;
 
 use super::identity::Verifier;
 use crate::catalog::Catalog;
+use crate::chat::Chat;
 use crate::config::Config;
 use crate::history::BidHistory;
 use crate::ledger::Ledger;
@@ -22,6 +23,7 @@ pub struct Deps {
     pub(super) roster: Roster,
     pub(super) devices: Option<Devices>,
     pub(super) erasures: Erasures,
+    pub(super) chat: Chat,
     pub(super) policy: Arc<Policy>,
     pub(super) verifier: Verifier,
     pub(super) metrics: Metrics,
@@ -34,6 +36,7 @@ pub struct People {
     /// Where this deployment sends push notifications.
     pub(crate) devices: Option<Devices>,
     pub(crate) erasures: Erasures,
+    pub(crate) chat: Chat,
 }
 
 /// The bid history, whatever keeps it.
@@ -73,6 +76,7 @@ impl Deps {
             roster: people.roster,
             devices: people.devices,
             erasures: people.erasures,
+            chat: people.chat,
             policy: Arc::new(policy),
             verifier: Verifier::new(&config.edge_key, config.edge_key_previous.as_ref()),
             metrics: Arc::new(metrics),
@@ -97,5 +101,6 @@ part!(users: Users);
 part!(roster: Roster);
 part!(devices: Option<Devices>);
 part!(erasures: Erasures);
+part!(chat: Chat);
 part!(policy: Arc<Policy>);
 part!(metrics: Metrics);

@@ -5,6 +5,7 @@
 
 mod auctions;
 mod bids;
+mod chat;
 mod contract;
 mod deps;
 mod drive;

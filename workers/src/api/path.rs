@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use gavel_core::ids::{AuctionId, BidId, InvalidId};
+use gavel_core::ids::{AuctionId, BidId, InvalidId, MessageId};
 
 use super::problem::ApiError;
 
@@ -11,6 +11,9 @@ pub(super) struct AuctionPath(pub(super) AuctionId);
 
 /// `{bid_id}` as a bid's id.
 pub(super) struct BidPath(pub(super) BidId);
+
+/// `{message_id}` as the id of a message of the auction `{id}`.
+pub(super) struct MessagePath(pub(super) MessageId);
 
 impl<S: Send + Sync> FromRequestParts<S> for AuctionPath {
     type Rejection = ApiError;
@@ -25,6 +28,16 @@ impl<S: Send + Sync> FromRequestParts<S> for BidPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         id(parts, state, "bid_id", BidId::parse).await.map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for MessagePath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let AuctionPath(auction) = AuctionPath::from_request_parts(parts, state).await?;
+        let message = id(parts, state, "message_id", MessageId::parse).await?;
+        if message.auction() == auction { Ok(Self(message)) } else { Err(ApiError::not_found()) }
     }
 }
 

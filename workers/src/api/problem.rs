@@ -4,15 +4,16 @@
 
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use gavel_core::auction::Refusal;
 use gavel_core::wire::{Code, FieldError, InvalidBody, PROBLEM_CONTENT_TYPE, Problem};
 
 use crate::catalog::CatalogError;
+use crate::chat::ChatError;
 use crate::history::HistoryError;
 use crate::ledger::LedgerError;
-use crate::limits::RETRY_AFTER_S;
+use crate::limits::{CHAT_BURST, RETRY_AFTER_S};
 use crate::users::{DeviceError, UsersError};
 
 /// Why a request was not served.
@@ -28,6 +29,8 @@ pub(super) enum ApiError {
     History(HistoryError),
     /// The profiles said no, or nothing.
     Users(UsersError),
+    /// The chat said no, or nothing.
+    Chat(ChatError),
     /// A device was not registered.
     Device(DeviceError),
     /// Not possible now. The text is for the log only.
@@ -84,6 +87,15 @@ impl ApiError {
                 UsersError::Unavailable(_) => unavailable(chain(&error)),
                 UsersError::Broken(_) => internal(chain(&error)),
             },
+            Self::Chat(error) => match error {
+                ChatError::Limited { .. } => {
+                    (Problem::new(Code::RateLimited, "write more slowly in this chat"), None)
+                }
+                ChatError::Conflict => (key_conflict(), None),
+                ChatError::InvalidCursor => (invalid_cursor(), None),
+                ChatError::Unavailable(cause) => unavailable(cause),
+                ChatError::Broken(_) => internal(chain(&error)),
+            },
             Self::Device(error) => match error {
                 DeviceError::Refused => {
                     let fault = FieldError::new("notifications.push_token", "names no device");
@@ -97,11 +109,19 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let wait_s = match &self {
+            Self::Chat(ChatError::Limited { retry_after_s }) => Some(*retry_after_s),
+            _ => None,
+        };
         let (problem, cause) = self.problem();
         if let Some(cause) = cause {
             tracing::warn!(code = ?problem.code, cause, "request not served");
         }
-        respond(problem)
+        let mut response = respond(problem);
+        if let Some(wait_s) = wait_s {
+            limited(response.headers_mut(), wait_s);
+        }
+        response
     }
 }
 
@@ -123,6 +143,14 @@ fn respond(problem: Problem) -> Response {
         _ => {}
     }
     response
+}
+
+/// When to write again (draft-ietf-httpapi-ratelimit-headers-11). The rate itself is the deployment's.
+fn limited(headers: &mut HeaderMap, wait_s: u64) {
+    let text = |text: String| HeaderValue::from_str(&text).expect("digits and plain letters");
+    headers.insert(RETRY_AFTER, HeaderValue::from(wait_s));
+    headers.insert("ratelimit-policy", text(format!("\"chat\";q={CHAT_BURST}")));
+    headers.insert("ratelimit", text(format!("\"chat\";r=0;t={wait_s}")));
 }
 
 impl From<Problem> for ApiError {
@@ -164,6 +192,12 @@ impl From<HistoryError> for ApiError {
 impl From<UsersError> for ApiError {
     fn from(error: UsersError) -> Self {
         Self::Users(error)
+    }
+}
+
+impl From<ChatError> for ApiError {
+    fn from(error: ChatError) -> Self {
+        Self::Chat(error)
     }
 }
 
@@ -250,6 +284,11 @@ mod tests {
             (UsersError::Deleted.into(), 403, "account-deleted"),
             (UsersError::Unavailable("10.0.0.1".into()).into(), 503, "unavailable"),
             (UsersError::Broken("10.0.0.1".into()).into(), 500, "internal"),
+            (ChatError::Limited { retry_after_s: 3 }.into(), 429, "rate-limited"),
+            (ChatError::Conflict.into(), 409, "idempotency-conflict"),
+            (ChatError::InvalidCursor.into(), 422, "invalid-request"),
+            (ChatError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
+            (ChatError::Broken("10.0.0.1").into(), 500, "internal"),
             (DeviceError::Refused.into(), 422, "invalid-request"),
             (DeviceError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
             (ApiError::Unavailable("10.0.0.1"), 503, "unavailable"),
@@ -262,7 +301,7 @@ mod tests {
             assert_eq!(told_status, status, "{name}");
             assert_eq!(body["code"], code, "{name}");
             assert_eq!(body["status"], status, "{name}");
-            assert_eq!(retry.is_some(), status == 503, "{name}");
+            assert_eq!(retry.is_some(), matches!(status, 429 | 503), "{name}");
             assert!(!body.to_string().contains("10.0.0.1"), "{name} tells internals: {body}");
         }
     }

@@ -1,13 +1,14 @@
 //! Every route under `/v1`, with its part of the contract.
 
 use gavel_core::wire::{
-    AuctionView, BidItem, BidReceipt, BidRequest, Code, CreateAuction, DeletedMe, EditAuction,
-    EditMe, MeView, OwnBidItem, Page, StateView, Status, schema,
+    AuctionView, BidItem, BidReceipt, BidRequest, ChatDeleted, ChatMessage, ChatMute, ChatRequest,
+    Code, CreateAuction, DeletedMe, EditAuction, EditMe, MeView, OwnBidItem, Page, StateView,
+    Status, schema,
 };
 use schemars::SchemaGenerator;
 
 use super::contract::{Access, Operation, Routes};
-use super::{auctions, bids, drive, edit, me};
+use super::{auctions, bids, chat, drive, edit, me};
 
 /// The routes. The contract's own is added by [`Routes::finish`].
 pub(super) fn routes() -> Routes {
@@ -44,6 +45,11 @@ pub(super) fn routes() -> Routes {
         )
         .get("/v1/auctions/{id}/bids", bids::list, list_bids())
         .post("/v1/auctions/{id}/bids", bids::place, place_bid())
+        .get("/v1/auctions/{id}/chat", chat::list, list_chat())
+        .post("/v1/auctions/{id}/chat", chat::post, post_chat())
+        .delete("/v1/auctions/{id}/chat/{message_id}", chat::delete, delete_chat())
+        .put("/v1/auctions/{id}/chat/{message_id}/mute", chat::mute, mute_chat())
+        .delete("/v1/auctions/{id}/chat/{message_id}/mute", chat::unmute, unmute_chat())
         .get("/v1/bids/{bid_id}", bids::show, show_bid())
         .get("/v1/me/bids", bids::own, list_own_bids())
         .get("/v1/me", me::show, show_me())
@@ -158,4 +164,42 @@ fn delete_me() -> Operation {
         )
         .answers::<DeletedMe>(200, "The account is deleted. Asking twice is harmless.")
         .refuses(&[Code::AccountInUse])
+}
+
+fn list_chat() -> Operation {
+    Operation::new("listChat", "List the chat of an auction, newest first", Access::Anyone)
+        .about("What was written lately is there at once; older messages are kept for 90 days.")
+        .paged()
+        .answers::<Page<ChatMessage>>(200, "A page of messages.")
+}
+
+fn post_chat() -> Operation {
+    Operation::new("postChat", "Write in the chat of an auction", Access::SignedIn)
+        .about("Until a day after it closed. It is shown under one's display name.")
+        .idempotent()
+        .body::<ChatRequest>()
+        .answers::<ChatMessage>(201, "The message, as everybody sees it.")
+        .answers::<ChatMessage>(200, "The message that an earlier request of this key wrote.")
+        .refuses(&[Code::Muted, Code::ChatClosed, Code::IdempotencyConflict])
+}
+
+fn delete_chat() -> Operation {
+    Operation::new("deleteChat", "Delete a chat message", Access::SignedIn)
+        .about("By its author, the auction's seller, or an administrator.")
+        .answers::<ChatDeleted>(200, "Nobody is shown it any more. Asking twice is harmless.")
+        .refuses(&[Code::Forbidden])
+}
+
+fn mute_chat() -> Operation {
+    Operation::new("muteChat", "Mute the author of a chat message", Access::SignedIn)
+        .about("In this auction. By its seller or an administrator.")
+        .answers::<ChatMute>(200, "The author writes no more there. Asking twice is harmless.")
+        .refuses(&[Code::Forbidden])
+}
+
+fn unmute_chat() -> Operation {
+    Operation::new("unmuteChat", "Let the author of a chat message write again", Access::SignedIn)
+        .about("In this auction. By its seller or an administrator.")
+        .answers::<ChatMute>(200, "The author may write there. Asking twice is harmless.")
+        .refuses(&[Code::Forbidden])
 }

@@ -1,7 +1,7 @@
 //! Where things live in Redis. `{shard}` is the hash tag: an auction's state, log and ids, and its
 //! shard's outbox and deadlines share one slot of a Redis Cluster, so one script may touch them all.
 
-use gavel_core::ids::AuctionId;
+use gavel_core::ids::{AuctionId, MessageId, UserId};
 
 /// The channel that carries wake-ups. A lost message costs a poll interval, never a fact.
 pub(crate) const WAKE_CHANNEL: &str = "gavel:wake";
@@ -97,6 +97,36 @@ impl Keys {
             Outlet::Bids => format!("gavel:{{{shard}}}:relay"),
             Outlet::Messages => format!("gavel:{{{shard}}}:relay-notify"),
         }
+    }
+
+    /// The latest messages of an auction's chat: ids by time.
+    pub(crate) fn chat_recent(self, auction: &AuctionId) -> String {
+        self.of(auction, "chat-recent")
+    }
+
+    /// The same messages, by id.
+    pub(crate) fn chat_texts(self, auction: &AuctionId) -> String {
+        self.of(auction, "chat-texts")
+    }
+
+    /// The ids of messages that were deleted.
+    pub(crate) fn chat_gone(self, auction: &AuctionId) -> String {
+        self.of(auction, "chat-gone")
+    }
+
+    /// The time of the latest message.
+    pub(crate) fn chat_time(self, auction: &AuctionId) -> String {
+        self.of(auction, "chat-time")
+    }
+
+    /// How much somebody wrote.
+    pub(crate) fn chat_rate(self, auction: &AuctionId, user: &UserId) -> String {
+        format!("{}:{user}", self.of(auction, "chat-rate"))
+    }
+
+    /// Who wrote a message, when, and how far it is.
+    pub(crate) fn chat_claim(self, message: &MessageId) -> String {
+        format!("gavel:{{{}}}:chat-claim:{message}", self.shard(&message.auction()))
     }
 
     fn of(self, auction: &AuctionId, what: &str) -> String {

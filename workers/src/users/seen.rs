@@ -1,9 +1,9 @@
 //! Who was seen lately, and how they stand: two generations of a bounded map. Pure.
 //!
-//! What is known is forgotten after at most twice [`SEEN_MAX_AGE`], so that a deletion which another
-//! process carried out is noticed here within that time.
+//! Who is there is forgotten after at most twice [`SEEN_MAX_AGE`], so that a deletion which another
+//! process carried out is noticed here within that time. Who is deleted stays so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use gavel_core::ids::UserId;
@@ -35,15 +35,19 @@ pub(super) enum Look {
 pub(super) struct Seen {
     young: HashMap<UserId, Entry>,
     old: HashMap<UserId, Entry>,
+    gone: HashSet<UserId>,
     turned: Instant,
 }
 
 impl Seen {
     pub(super) fn new(now: Instant) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), turned: now }
+        Self { young: HashMap::new(), old: HashMap::new(), gone: HashSet::new(), turned: now }
     }
 
     pub(super) fn look(&self, user: &UserId, now: Instant) -> Look {
+        if self.gone.contains(user) {
+            return Look::Known(Standing::Deleted);
+        }
         let age = now.saturating_duration_since(self.turned);
         // Nobody has asked for long: what is here is too old whatever generation it is in.
         let generations = if age < SEEN_MAX_AGE {
@@ -65,6 +69,9 @@ impl Seen {
     }
 
     pub(super) fn known(&mut self, user: &UserId, standing: Standing, now: Instant) {
+        if standing == Standing::Deleted && self.gone.len() < SEEN_USERS_MAX {
+            self.gone.insert(user.clone());
+        }
         self.put(user, Entry::Known(standing), now);
     }
 
@@ -98,13 +105,16 @@ mod tests {
         assert_eq!(seen.look(&user(1), start + SEEN_ASK_AGAIN), Look::New, "it may have been lost");
         seen.known(&user(1), Standing::Present, start);
         assert_eq!(seen.look(&user(1), start), Look::Known(Standing::Present));
-        seen.known(&user(2), Standing::Deleted, start + SEEN_MAX_AGE);
+        seen.known(&user(2), Standing::Present, start + SEEN_MAX_AGE);
+        seen.known(&user(3), Standing::Deleted, start + SEEN_MAX_AGE);
         let later = start + SEEN_MAX_AGE;
         assert_eq!(seen.look(&user(1), later), Look::Known(Standing::Present), "still");
         let latest = start + SEEN_MAX_AGE * 2;
         assert_eq!(seen.look(&user(1), latest), Look::New, "nobody turned the generations");
-        assert_eq!(seen.look(&user(2), latest), Look::Known(Standing::Deleted));
+        assert_eq!(seen.look(&user(2), latest), Look::Known(Standing::Present));
         assert_eq!(seen.look(&user(2), latest + SEEN_MAX_AGE), Look::New);
+        let ever = latest + SEEN_MAX_AGE * 9;
+        assert_eq!(seen.look(&user(3), ever), Look::Known(Standing::Deleted), "for good");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
 
+mod chat;
+mod people;
 mod world;
 
 use std::time::{Duration, Instant};

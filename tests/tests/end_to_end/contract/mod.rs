@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use gavel_gateway::route::Route;
-use gavel_local::paths;
+use gavel_local::{Options, paths};
 use gavel_tests::World;
 use serde_json::Value;
 
@@ -51,9 +51,18 @@ fn what_the_edge_routes_is_what_the_contract_documents() -> Result<()> {
     Ok(())
 }
 
+/// A world where somebody who asks much is not told to write more slowly.
+async fn world() -> Result<World> {
+    let mut options = Options::for_tests()?;
+    for worker in &mut options.workers {
+        worker.env.push(("GAVEL_CHAT_INTERVAL_MS".to_owned(), "1".to_owned()));
+    }
+    World::start_with(options).await
+}
+
 #[tokio::test]
 async fn every_answer_keeps_the_contract() -> Result<()> {
-    let world = World::start().await?;
+    let world = world().await?;
     let things = things(&world).await?;
     run(&world, &things, Some(&world.bidders[0])).await?;
     world.stack.stop().await
@@ -61,7 +70,7 @@ async fn every_answer_keeps_the_contract() -> Result<()> {
 
 #[tokio::test]
 async fn every_answer_to_somebody_not_signed_in_keeps_the_contract() -> Result<()> {
-    let world = World::start().await?;
+    let world = world().await?;
     let things = things(&world).await?;
     run(&world, &things, None).await?;
     world.stack.stop().await

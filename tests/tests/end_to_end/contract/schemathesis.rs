@@ -50,12 +50,15 @@ pub(super) async fn things(world: &World) -> Result<Things> {
     let (driven, ended) = (to_drive(world).await?, to_drive(world).await?);
     let scheduled = to_drive(world).await?.into_iter().skip(1).step_by(2).collect();
     auctions.extend([driven[0].clone(), world.auction(json!({"category": "art"})).await?]);
+    let (chatted, messages) = chat(world).await?;
     auctions.push(NOWHERE.to_owned());
     bids.push(format!("{NOWHERE}_{}", "0".repeat(32)));
     let keys = (0..KEYS).map(|_| key()).collect();
     Ok(Things(vec![
         ("auctions", auctions),
         ("bids", bids),
+        ("chatted", vec![chatted]),
+        ("messages", messages),
         ("driven", driven),
         ("ended", ended),
         ("scheduled", scheduled),
@@ -79,6 +82,22 @@ async fn to_drive(world: &World) -> Result<Vec<String>> {
     }
     auctions.push(world.live_auction(long(json!({}))).await?);
     Ok(auctions)
+}
+
+/// An auction of `bidders[0]` in whose chat somebody else wrote, and what they wrote.
+async fn chat(world: &World) -> Result<(String, Vec<String>)> {
+    let body = long(json!({"title": "A chair", "starting_price": 100}));
+    let made = world.edge.post("/v1/auctions", &world.bidders[0].token, &key(), &body).await?;
+    ensure!(made.status == 201, "not made: {made:?}");
+    let auction = text(&made.body["id"]);
+    let (path, mut messages) = (format!("/v1/auctions/{auction}/chat"), Vec::new());
+    for number in 0..4 {
+        let body = json!({"text": format!("message {number}")});
+        let said = world.edge.post(&path, &world.bidders[1].token, &key(), &body).await?;
+        ensure!(said.status == 201, "not said: {said:?}");
+        messages.push(text(&said.body["message_id"]));
+    }
+    Ok((auction, messages))
 }
 
 async fn act(world: &World, auction: &str, action: &str, who: &Bidder) -> Result<()> {
@@ -112,7 +131,7 @@ pub(super) async fn run(world: &World, things: &Things, asker: Option<&Bidder>) 
     if let Some(asker) = asker {
         command.env("GAVEL_TOKEN", &asker.token);
     } else {
-        command.args(["--include-method", "GET", "--exclude-path-regex", "^/v1/(me|bids)/"]);
+        command.args(["--include-method", "GET", "--exclude-path-regex", "^/v1/(me|bids)(/|$)"]);
     }
     command.arg("--report-json-path").arg(&report);
     command.arg(format!("{}{CONTRACT}", world.stack.settings.edge_url));

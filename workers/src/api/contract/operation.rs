@@ -2,7 +2,7 @@
 //! parameter, the problems every request can meet) is added when it is written, never by hand.
 
 use axum::http::Method;
-use gavel_core::ids::{AuctionId, BidId, IdempotencyKey};
+use gavel_core::ids::{AuctionId, BidId, IdempotencyKey, MessageId};
 use gavel_core::wire::{Code, schema};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -162,9 +162,10 @@ impl Operation {
     }
 
     fn parameters(&self, path: &str, parts: &mut Parts) -> Vec<Value> {
-        let ids: [(&str, &str, Make); 2] = [
+        let ids: [(&str, &str, Make); 3] = [
             ("id", "The auction's id.", SchemaGenerator::subschema_for::<AuctionId>),
             ("bid_id", "The bid's id.", SchemaGenerator::subschema_for::<BidId>),
+            ("message_id", "The message's id.", SchemaGenerator::subschema_for::<MessageId>),
         ];
         let mut parameters = Vec::new();
         for (name, description, make) in ids {

@@ -1,0 +1,134 @@
+//! The chat of an auction: anybody reads it, who is signed in writes, its seller keeps order.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use gavel_core::ids::{AuctionId, MessageId};
+use gavel_core::wire::{ChatDeleted, ChatMessage, ChatMute, ChatRequest, Code, Page};
+
+use super::drive::permitted;
+use super::identity::{Caller, SignedIn};
+use super::path::{AuctionPath, MessagePath};
+
+use super::problem::ApiError;
+use super::query::PageQuery;
+use crate::catalog::Catalog;
+use crate::chat::{Chat, Message, Written};
+use crate::ledger::Ledger;
+use crate::limits::CHAT_AFTER_CLOSE_MS;
+use crate::users::Users;
+
+/// `POST /v1/auctions/{id}/chat`: 201, or 200 for a repeat.
+pub(super) async fn post(
+    State(chat): State<Chat>,
+    State(users): State<Users>,
+    State(catalog): State<Catalog>,
+    State(ledger): State<Ledger>,
+    caller: SignedIn,
+    AuctionPath(auction): AuctionPath,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let key = caller.idempotency_key()?;
+    let request = ChatRequest::parse(&body)?;
+    open(&catalog, &ledger, &auction).await?;
+    let profile = users.profile(&caller.user).await?;
+    if chat.mutes.has(&auction, &caller.user).await? {
+        return Err(ApiError::refused(Code::Muted, "the seller has muted you in this auction"));
+    }
+    let id = MessageId::derive(&auction, &caller.user, &key);
+    let (message, repeated) = chat.post(&id, &caller.user, &request.text).await?;
+    let status = if repeated { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, Json(shown(message, Some(profile.display_name)))).into_response())
+}
+
+/// Whether an auction is there and was not over long ago.
+async fn open(catalog: &Catalog, ledger: &Ledger, auction: &AuctionId) -> Result<(), ApiError> {
+    let record = catalog.get(auction).await?;
+    let Some(result) = record.result else { return Ok(()) };
+    if ledger.now_of(auction).await? > result.closed_at.plus_ms(CHAT_AFTER_CLOSE_MS) {
+        return Err(ApiError::refused(Code::ChatClosed, "the auction was over a day ago"));
+    }
+    Ok(())
+}
+
+/// `GET /v1/auctions/{id}/chat`: newest first, under the names that the authors have now.
+pub(super) async fn list(
+    State(chat): State<Chat>,
+    State(users): State<Users>,
+    State(catalog): State<Catalog>,
+    _: Caller,
+    AuctionPath(auction): AuctionPath,
+    page: PageQuery,
+) -> Result<Json<Page<ChatMessage>>, ApiError> {
+    catalog.get(&auction).await?;
+    let page = chat.page(&auction, page.cursor.as_deref(), page.limit).await?;
+    let authors: BTreeSet<_> = page.items.iter().map(|message| message.user_id.clone()).collect();
+    let names = users.names(&authors).await?;
+    let show = |message: Message| {
+        let author = names.get(&message.user_id).cloned();
+        shown(message, author)
+    };
+    let items = page.items.into_iter().map(show).collect();
+    Ok(Json(Page { items, next_cursor: page.next_cursor }))
+}
+
+/// `DELETE /v1/auctions/{id}/chat/{message_id}`: by its author, or whoever may drive the auction.
+pub(super) async fn delete(
+    State(chat): State<Chat>,
+    State(catalog): State<Catalog>,
+    caller: SignedIn,
+    MessagePath(id): MessagePath,
+) -> Result<Json<ChatDeleted>, ApiError> {
+    let written = find(&chat, &id).await?;
+    if written.by != caller.user {
+        permitted(&catalog, &id.auction(), &caller).await?;
+    }
+    chat.delete(&id, &written, &caller.user).await?;
+    Ok(Json(ChatDeleted { auction_id: id.auction(), message_id: id }))
+}
+
+/// `PUT /v1/auctions/{id}/chat/{message_id}/mute`: its author writes no more in this auction.
+pub(super) async fn mute(
+    State(chat): State<Chat>,
+    State(catalog): State<Catalog>,
+    caller: SignedIn,
+    MessagePath(id): MessagePath,
+) -> Result<Json<ChatMute>, ApiError> {
+    let auction = id.auction();
+    permitted(&catalog, &auction, &caller).await?;
+    let written = find(&chat, &id).await?;
+    chat.mutes.add(&auction, &written.by, &caller.user).await?;
+    Ok(Json(ChatMute { message_id: id, auction_id: auction, muted: true }))
+}
+
+/// `DELETE /v1/auctions/{id}/chat/{message_id}/mute`: its author may write again.
+pub(super) async fn unmute(
+    State(chat): State<Chat>,
+    State(catalog): State<Catalog>,
+    caller: SignedIn,
+    MessagePath(id): MessagePath,
+) -> Result<Json<ChatMute>, ApiError> {
+    let auction = id.auction();
+    permitted(&catalog, &auction, &caller).await?;
+    let written = find(&chat, &id).await?;
+    chat.mutes.remove(&auction, &written.by).await?;
+    Ok(Json(ChatMute { message_id: id, auction_id: auction, muted: false }))
+}
+
+async fn find(chat: &Chat, id: &MessageId) -> Result<Written, ApiError> {
+    chat.find(id).await?.ok_or_else(ApiError::not_found)
+}
+
+fn shown(message: Message, author: Option<String>) -> ChatMessage {
+    ChatMessage {
+        message_id: message.message_id,
+        auction_id: message.auction_id,
+        author,
+        text: message.text,
+        at: message.at,
+    }
+}

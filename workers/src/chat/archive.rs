@@ -1,0 +1,189 @@
+//! Chat messages in DynamoDB. Posting and deleting write the same item and end the same in whatever
+//! order they come and however often: what was deleted never has a text again.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::DisplayErrorContext;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use gavel_core::ids::{AuctionId, MessageId, UserId};
+use gavel_core::time::Timestamp;
+
+use super::record::Record;
+use super::{ChatError, Message, Written};
+use crate::limits::{CHAT_FIND_PAGES_MAX, CHAT_RETENTION_S};
+
+/// The sort key of the table; its partition key is `auction_id`.
+const SORT: &str = "timestamp#message_id";
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The messages in one DynamoDB table. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Archive {
+    client: Client,
+    table: String,
+}
+
+impl Archive {
+    /// The messages in `table`. The client should have an operation time-out.
+    pub(crate) const fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Keeps what `record` says.
+    pub(super) async fn write(&self, record: &Record) -> Result<(), ChatError> {
+        let sent = match record {
+            Record::Posted(message) => {
+                let sent = self
+                    .update(&message.message_id, message.at)
+                    .update_expression(
+                        "SET message_id = :message, user_id = :user, #text = :text, \
+                         ttl_expiry = :expiry",
+                    )
+                    .condition_expression("attribute_not_exists(deleted_at)")
+                    .expression_attribute_names("#text", "text")
+                    .expression_attribute_values(":user", text(message.user_id.as_str()))
+                    .expression_attribute_values(":text", text(&message.text))
+                    .send()
+                    .await;
+                match sent {
+                    Err(error)
+                        if error
+                            .as_service_error()
+                            .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+                    {
+                        return Ok(());
+                    }
+                    sent => sent,
+                }
+            }
+            Record::Deleted { message_id, at, deleted_by, deleted_at } => {
+                self.update(message_id, *at)
+                    .update_expression(
+                        "SET message_id = :message, deleted_by = :by, deleted_at = :deleted, \
+                         ttl_expiry = :expiry REMOVE #text",
+                    )
+                    .expression_attribute_names("#text", "text")
+                    .expression_attribute_values(":by", text(deleted_by.as_str()))
+                    .expression_attribute_values(":deleted", number(deleted_at.as_ms()))
+                    .send()
+                    .await
+            }
+        };
+        sent.map(drop).map_err(|error| unavailable(&error))
+    }
+
+    fn update(&self, id: &MessageId, at: Timestamp) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("auction_id", text(id.auction().as_str()))
+            .key(SORT, text(&format!("{}#{id}", stamp(at))))
+            .expression_attribute_values(":message", text(id.as_str()))
+            .expression_attribute_values(":expiry", number(at.as_ms() / 1_000 + CHAT_RETENTION_S))
+    }
+
+    /// At most `most` messages that are not deleted, the newest before a time.
+    pub(super) async fn page(
+        &self,
+        auction: &AuctionId,
+        before: Option<Timestamp>,
+        most: usize,
+    ) -> Result<Vec<Message>, ChatError> {
+        let query = self.query(auction).scan_index_forward(false);
+        let mut query = match before {
+            None => query.key_condition_expression("auction_id = :auction"),
+            // Just before the stamp: every sort key with that stamp is longer, hence greater.
+            Some(before) => query
+                .key_condition_expression("auction_id = :auction and #sort < :stamp")
+                .expression_attribute_names("#sort", SORT)
+                .expression_attribute_values(":stamp", text(&stamp(before))),
+        };
+        query = query.limit(i32::try_from(most).unwrap_or(i32::MAX));
+        let mut messages = Vec::new();
+        loop {
+            let reply = query.clone().send().await.map_err(|error| unavailable(&error))?;
+            let kept = reply.items().iter().filter(|item| item.contains_key("text"));
+            let read: Result<Vec<_>, _> = kept.map(|item| message(auction, item)).collect();
+            messages.extend(read?);
+            match reply.last_evaluated_key {
+                Some(last) if messages.len() < most => {
+                    query = query.set_exclusive_start_key(Some(last));
+                }
+                _ => break,
+            }
+        }
+        messages.truncate(most);
+        Ok(messages)
+    }
+
+    /// Who wrote a message and when, if it is there. Looks through the auction's messages, newest
+    /// first: the table has no other way, and it is done for old messages only.
+    pub(super) async fn find(&self, id: &MessageId) -> Result<Option<Written>, ChatError> {
+        let auction = id.auction();
+        let mut query = self
+            .query(&auction)
+            .scan_index_forward(false)
+            .key_condition_expression("auction_id = :auction")
+            .filter_expression("message_id = :message and attribute_exists(user_id)")
+            .expression_attribute_values(":message", text(id.as_str()));
+        for _ in 0..CHAT_FIND_PAGES_MAX {
+            let reply = query.clone().send().await.map_err(|error| unavailable(&error))?;
+            if let Some(item) = reply.items().first() {
+                return written(item).map(Some);
+            }
+            let Some(last) = reply.last_evaluated_key else { return Ok(None) };
+            query = query.set_exclusive_start_key(Some(last));
+        }
+        Err(ChatError::Unavailable(format!("not found in {CHAT_FIND_PAGES_MAX} pages")))
+    }
+
+    fn query(&self, auction: &AuctionId) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table);
+        query.expression_attribute_values(":auction", text(auction.as_str()))
+    }
+}
+
+fn message(auction: &AuctionId, item: &Item) -> Result<Message, ChatError> {
+    let id = MessageId::parse(field(item, "message_id")?);
+    let Written { by, at } = written(item)?;
+    Ok(Message {
+        message_id: id.map_err(|_| ChatError::Broken("an id"))?,
+        auction_id: auction.clone(),
+        user_id: by,
+        text: field(item, "text")?.to_owned(),
+        at,
+    })
+}
+
+fn written(item: &Item) -> Result<Written, ChatError> {
+    let by = UserId::parse(field(item, "user_id")?).map_err(|_| ChatError::Broken("an author"))?;
+    let stamp = field(item, SORT)?.split('#').next().unwrap_or_default();
+    let at = stamp.parse().map_err(|_| ChatError::Broken("a time"))?;
+    Ok(Written { by, at: Timestamp::from_ms(at) })
+}
+
+fn field<'a>(item: &'a Item, name: &str) -> Result<&'a str, ChatError> {
+    let value = item.get(name).and_then(|value| value.as_s().ok());
+    value.map(String::as_str).ok_or(ChatError::Broken("an item"))
+}
+
+/// A time in the sort key: 16 digits, enough beyond the year 9999, so text sorts as time.
+fn stamp(at: Timestamp) -> String {
+    format!("{:016}", at.as_ms())
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn unavailable(error: &(impl std::error::Error + 'static)) -> ChatError {
+    ChatError::Unavailable(DisplayErrorContext(error).to_string())
+}

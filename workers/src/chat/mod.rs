@@ -1,0 +1,184 @@
+//! The chat of an auction's room: what people write to each other, for a while.
+//!
+//! A message is kept first (its queue has it), then shown (Redis has it), then answered. What is shown
+//! first comes from Redis, what is older from DynamoDB, where `Keeper` carries it from the queue.
+//! Deleting goes the other way: first nobody is shown it any more, then it is deleted for good. Who is
+//! muted stands in PostgreSQL, where no loss of Redis unmutes anybody. Nothing here knows names: those
+//! are looked up when messages are shown, so that a name that changes or goes, changes and goes
+//! everywhere.
+
+mod archive;
+mod keeper;
+mod mutes;
+mod queue;
+mod record;
+mod room;
+
+use gavel_core::ids::{AuctionId, MessageId, UserId};
+use gavel_core::time::Timestamp;
+use gavel_core::wire::Page;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::archive::Archive;
+pub(crate) use self::keeper::keeper;
+pub(crate) use self::mutes::Mutes;
+pub(crate) use self::queue::Outgoing;
+use self::record::Record;
+use self::room::{Claim, Room};
+use crate::cursor;
+use crate::ledger::Redis;
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Message {
+    pub(crate) message_id: MessageId,
+    pub(crate) auction_id: AuctionId,
+    pub(crate) user_id: UserId,
+    pub(crate) text: String,
+    /// Rises strictly within an auction.
+    pub(crate) at: Timestamp,
+}
+
+/// Who wrote a message, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) by: UserId,
+    pub(crate) at: Timestamp,
+}
+
+/// Why a chat did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChatError {
+    /// Too many messages of one person. The caller's to mend, by waiting.
+    #[error("too many messages")]
+    Limited {
+        /// For how long, in seconds.
+        retry_after_s: u64,
+    },
+    /// The key named another message before. The caller's to mend.
+    #[error("the idempotency key was used for another message")]
+    Conflict,
+    /// Not a cursor of this list. The caller's to mend.
+    #[error("not a cursor of this list")]
+    InvalidCursor,
+    /// A dependency is in trouble. The text is for the log only. Asking again is safe.
+    #[error("the chat is unavailable")]
+    Unavailable(String),
+    /// What is stored is not what was written. Ours to mend.
+    #[error("{0} of the chat is not valid")]
+    Broken(&'static str),
+}
+
+/// Where a page ended: no two messages of an auction have the same time.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Position {
+    at: Timestamp,
+}
+
+/// The chats of this region's auctions. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Chat {
+    /// Who may not write.
+    pub(crate) mutes: Mutes,
+    room: Room,
+    archive: Archive,
+    outgoing: Outgoing,
+}
+
+impl Chat {
+    /// Chats on `redis` that are kept by way of `outgoing` in `archive`. `interval_ms` is the least
+    /// time between messages of one person in one auction, in the long run.
+    pub(crate) fn new(
+        redis: &Redis,
+        archive: Archive,
+        outgoing: Outgoing,
+        mutes: Mutes,
+        interval_ms: u32,
+    ) -> Self {
+        Self { mutes, room: Room::new(redis, interval_ms), archive, outgoing }
+    }
+
+    /// Posts a message; gives it, and whether the same request had posted it before. After
+    /// [`ChatError::Unavailable`] it may still appear: asking again with the same id tells.
+    pub(crate) async fn post(
+        &self,
+        id: &MessageId,
+        author: &UserId,
+        text: &str,
+    ) -> Result<(Message, bool), ChatError> {
+        let (at, repeated) = match self.room.claim(id, author, text).await? {
+            Claim::New(at) => (at, false),
+            Claim::Begun(at) => (at, false),
+            Claim::Shown(at) => (at, true),
+            Claim::Conflict => return Err(ChatError::Conflict),
+            Claim::Limited { retry_after_s } => return Err(ChatError::Limited { retry_after_s }),
+        };
+        let message = Message {
+            message_id: id.clone(),
+            auction_id: id.auction(),
+            user_id: author.clone(),
+            text: text.to_owned(),
+            at,
+        };
+        if !repeated {
+            self.outgoing.send(&Record::Posted(message.clone())).await?;
+            self.room.publish(&message).await?;
+        }
+        Ok((message, repeated))
+    }
+
+    /// A page of an auction's messages, newest first, of at most `limit`.
+    pub(crate) async fn page(
+        &self,
+        auction: &AuctionId,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Message>, ChatError> {
+        let list = format!("chat of {auction}");
+        let after = cursor
+            .map(|text| cursor::decode::<Position>(&list, text).ok_or(ChatError::InvalidCursor))
+            .transpose()?;
+        let before = after.map(|position| position.at);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        // One more than asked for tells whether there is a next page.
+        let wanted = limit.saturating_add(1);
+        let mut items = self.room.recent(auction, before, wanted).await?;
+        if items.len() < wanted {
+            let before = items.last().map(|message| message.at).or(before);
+            let older = self.archive.page(auction, before, wanted - items.len()).await?;
+            items.extend(self.room.without_deleted(auction, older).await?);
+        }
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map(|last| cursor::encode(&list, &Position { at: last.at }));
+        Ok(Page { items, next_cursor })
+    }
+
+    /// Who wrote a message and when; `None` when there is none.
+    pub(crate) async fn find(&self, id: &MessageId) -> Result<Option<Written>, ChatError> {
+        match self.room.written(id).await? {
+            Some(written) => Ok(Some(written)),
+            None => self.archive.find(id).await,
+        }
+    }
+
+    /// Deletes a message that [`Chat::find`] found. From then on nobody is shown it; again, it changes
+    /// nothing. After an error it has to be asked for again to be deleted for good.
+    pub(crate) async fn delete(
+        &self,
+        id: &MessageId,
+        written: &Written,
+        by: &UserId,
+    ) -> Result<(), ChatError> {
+        let deleted_at = self.room.remove(id).await?;
+        let record = Record::Deleted {
+            message_id: id.clone(),
+            at: written.at,
+            deleted_by: by.clone(),
+            deleted_at,
+        };
+        self.outgoing.send(&record).await
+    }
+}

@@ -1,0 +1,1 @@
+delete from chat_mutes where auction_id = $1 and user_id = $2

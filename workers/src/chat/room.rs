@@ -1,0 +1,209 @@
+//! What an auction's chat has in Redis: the latest messages, which are deleted, whose turn it is.
+//!
+//! All of it is in the auction's slot and goes away by itself. A message gets its time exactly once, by
+//! a claim, so that whoever repeats a request repeats the message and does not double it.
+
+use gavel_core::ids::{AuctionId, MessageId, UserId};
+use gavel_core::time::Timestamp;
+use gavel_core::wire::body_digest;
+use redis::RedisError;
+
+use super::{ChatError, Message, Written};
+use crate::ledger::keys::Keys;
+use crate::ledger::{Connection, Redis, Script};
+use crate::limits::{CHAT_BURST, CHAT_CLAIM_S, CHAT_RECENT_MAX, CHAT_RECENT_S};
+
+/// What came of claiming a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It has this time.
+    New(Timestamp),
+    /// It was claimed before, but may not have been kept or shown.
+    Begun(Timestamp),
+    /// It was kept and shown before.
+    Shown(Timestamp),
+    /// Something else was claimed under this id.
+    Conflict,
+    /// Too many.
+    Limited {
+        /// For how long, in seconds.
+        retry_after_s: u64,
+    },
+}
+
+/// The chats in Redis. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Room {
+    redis: Connection,
+    keys: Keys,
+    interval_ms: u32,
+    claim: Script,
+    publish: Script,
+    recent: Script,
+    remove: Script,
+}
+
+impl Room {
+    pub(super) fn new(redis: &Redis, interval_ms: u32) -> Self {
+        Self {
+            redis: redis.connection.clone(),
+            keys: redis.keys,
+            interval_ms,
+            claim: Script::new(include_str!("claim.lua")),
+            publish: Script::new(include_str!("publish.lua")),
+            recent: Script::new(include_str!("recent.lua")),
+            remove: Script::new(include_str!("remove.lua")),
+        }
+    }
+
+    /// Gives a message its time, unless its author writes too much.
+    pub(super) async fn claim(
+        &self,
+        id: &MessageId,
+        author: &UserId,
+        text: &str,
+    ) -> Result<Claim, ChatError> {
+        let auction = id.auction();
+        let digest = body_digest(text.as_bytes());
+        let keys = [
+            self.keys.chat_claim(id),
+            self.keys.chat_rate(&auction, author),
+            self.keys.chat_time(&auction),
+        ];
+        let mut call = self.claim.call(self.keys.shard(&auction), &keys);
+        call.arg(author.as_str()).arg(&digest).arg(self.interval_ms).arg(CHAT_BURST);
+        call.arg(CHAT_CLAIM_S).arg(CHAT_RECENT_S);
+        let (what, value): (String, String) = call.query(&self.redis).await?;
+        match what.as_str() {
+            "new" => Ok(Claim::New(time(&value)?)),
+            "found" => {
+                let claimed = Claimed::read(&value)?;
+                Ok(match claimed.state {
+                    _ if claimed.author != author.as_str() || claimed.digest != digest => {
+                        Claim::Conflict
+                    }
+                    "shown" => Claim::Shown(claimed.at),
+                    _ => Claim::Begun(claimed.at),
+                })
+            }
+            _ => {
+                let wait_ms: u64 = value.parse().map_err(|_| ChatError::Broken("a limit"))?;
+                Ok(Claim::Limited { retry_after_s: wait_ms.div_ceil(1_000).max(1) })
+            }
+        }
+    }
+
+    /// Shows a message, unless it was deleted meanwhile.
+    pub(super) async fn publish(&self, message: &Message) -> Result<(), ChatError> {
+        let auction = &message.auction_id;
+        let [recent, texts, gone] = self.shown(auction);
+        let keys = [recent, texts, gone, self.keys.chat_claim(&message.message_id)];
+        let json = serde_json::to_string(message).expect("messages are plain structs");
+        let digest = body_digest(message.text.as_bytes());
+        let claim = format!("{} {} {digest} shown", message.at.as_ms(), message.user_id);
+        let mut call = self.publish.call(self.keys.shard(auction), &keys);
+        call.arg(message.message_id.as_str()).arg(message.at.as_ms()).arg(json);
+        call.arg(CHAT_RECENT_MAX).arg(CHAT_RECENT_S).arg(claim);
+        let _shown: i64 = call.query(&self.redis).await?;
+        Ok(())
+    }
+
+    /// At most `most` messages, the newest before a time.
+    pub(super) async fn recent(
+        &self,
+        auction: &AuctionId,
+        before: Option<Timestamp>,
+        most: usize,
+    ) -> Result<Vec<Message>, ChatError> {
+        let [recent, texts, _] = self.shown(auction);
+        let keys = [recent, texts];
+        let highest = before.map_or("+inf".to_owned(), |before| format!("({}", before.as_ms()));
+        let mut call = self.recent.call(self.keys.shard(auction), &keys);
+        call.arg(highest).arg(most);
+        let found: Vec<Option<String>> = call.query(&self.redis).await?;
+        let read = |json: &String| {
+            serde_json::from_str(json).map_err(|_| ChatError::Broken("a recent message"))
+        };
+        found.iter().flatten().map(read).collect()
+    }
+
+    /// Those of `messages` that nobody has deleted lately.
+    pub(super) async fn without_deleted(
+        &self,
+        auction: &AuctionId,
+        mut messages: Vec<Message>,
+    ) -> Result<Vec<Message>, ChatError> {
+        if messages.is_empty() {
+            return Ok(messages);
+        }
+        let [_, _, gone] = self.shown(auction);
+        let mut command = redis::cmd("SMISMEMBER");
+        command.arg(gone);
+        for message in &messages {
+            command.arg(message.message_id.as_str());
+        }
+        let deleted: Vec<bool> = self.redis.query(self.keys.shard(auction), &command).await?;
+        let mut deleted = deleted.into_iter();
+        messages.retain(|_| deleted.next() == Some(false));
+        Ok(messages)
+    }
+
+    /// Who wrote a message and when, as long as its claim lives.
+    pub(super) async fn written(&self, id: &MessageId) -> Result<Option<Written>, ChatError> {
+        let mut command = redis::cmd("GET");
+        command.arg(self.keys.chat_claim(id));
+        let shard = self.keys.shard(&id.auction());
+        let Some(claim): Option<String> = self.redis.query(shard, &command).await? else {
+            return Ok(None);
+        };
+        let claimed = Claimed::read(&claim)?;
+        let by = UserId::parse(claimed.author).map_err(|_| ChatError::Broken("a claim"))?;
+        Ok(Some(Written { by, at: claimed.at }))
+    }
+
+    /// Shows a message to nobody any more; gives the time.
+    pub(super) async fn remove(&self, id: &MessageId) -> Result<Timestamp, ChatError> {
+        let auction = id.auction();
+        let keys = self.shown(&auction);
+        let mut call = self.remove.call(self.keys.shard(&auction), &keys);
+        call.arg(id.as_str()).arg(CHAT_RECENT_S);
+        let at: String = call.query(&self.redis).await?;
+        time(&at)
+    }
+
+    /// The keys of what is shown: recent ids, their messages, deleted ids.
+    fn shown(&self, auction: &AuctionId) -> [String; 3] {
+        [
+            self.keys.chat_recent(auction),
+            self.keys.chat_texts(auction),
+            self.keys.chat_gone(auction),
+        ]
+    }
+}
+
+/// A claim as it is stored.
+struct Claimed<'a> {
+    at: Timestamp,
+    author: &'a str,
+    digest: &'a str,
+    state: &'a str,
+}
+
+impl<'a> Claimed<'a> {
+    fn read(text: &'a str) -> Result<Self, ChatError> {
+        match text.split(' ').collect::<Vec<_>>().as_slice() {
+            [at, author, digest, state] => Ok(Self { at: time(at)?, author, digest, state }),
+            _ => Err(ChatError::Broken("a claim")),
+        }
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, ChatError> {
+    text.parse().map(Timestamp::from_ms).map_err(|_| ChatError::Broken("a time"))
+}
+
+impl From<RedisError> for ChatError {
+    fn from(error: RedisError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

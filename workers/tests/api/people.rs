@@ -1,0 +1,163 @@
+//! Profiles: made without anybody waiting, named once, and forgotten for good.
+
+use std::time::{Duration, Instant};
+
+use gavel_local::WorkerOptions;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::world::{Ask, BIDDER, NOBODY, SELLER, World, world, world_with};
+
+fn somebody(user: &str) -> Ask<'_> {
+    Ask { user: Some(user), ..NOBODY }
+}
+
+async fn edit(world: &World, ask: Ask<'_>, change: &Value) -> (u16, Value) {
+    world.send(ask, "PATCH", "/v1/me", change).await
+}
+
+async fn database(world: &World) -> PgPool {
+    PgPool::connect(&world.stack.settings.database_url).await.unwrap()
+}
+
+/// Waits until a query about one user answers yes.
+async fn until(pool: &PgPool, query: &'static str, user: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let answer = sqlx::query_scalar::<_, bool>(query).bind(user).fetch_one(pool).await;
+        if matches!(answer, Ok(true)) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{query} is still {answer:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_profile_is_there_at_once_and_keeps_what_is_changed() {
+    let world = world().await;
+    let (status, me) = world.get(BIDDER, "/v1/me").await;
+    assert_eq!(status, 200, "{me}");
+    assert_eq!(me["user_id"], "the-bidder");
+    assert!(me["display_name"].as_str().is_some_and(|name| name.starts_with("user-")), "{me}");
+    assert_eq!(me["notifications"], json!({ "channel": "email", "push_device": false }));
+    let change = json!({ "display_name": "Jörg B", "notifications": { "channel": "sms" } });
+    let (status, changed) = edit(&world, BIDDER, &change).await;
+    assert_eq!((status, &changed["display_name"]), (200, &json!("Jörg B")), "{changed}");
+    assert_eq!(changed["notifications"]["channel"], "sms");
+    assert_eq!(changed["created_at"], me["created_at"]);
+    let (_, unchanged) = edit(&world, BIDDER, &json!({})).await;
+    assert_eq!(unchanged, changed);
+    let (status, problem) =
+        edit(&world, BIDDER, &json!({ "notifications": { "channel": "push" } })).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("invalid-request")), "{problem}");
+    assert_eq!(world.get(BIDDER, "/v1/me").await.1, changed, "a refusal changes nothing");
+}
+
+#[tokio::test]
+async fn of_many_who_want_one_name_in_any_case_one_gets_it() {
+    let world = world().await;
+    let users: Vec<String> = (0..12).map(|number| format!("user-{number}")).collect();
+    let wanting = users.iter().enumerate().map(async |(number, user)| {
+        let name = if number % 2 == 0 { "Auctioneer" } else { "auctionEER" };
+        edit(&world, somebody(user), &json!({ "display_name": name })).await
+    });
+    let answers = futures::future::join_all(wanting).await;
+    let got = answers.iter().filter(|(status, _)| *status == 200).count();
+    assert_eq!(got, 1, "{answers:?}");
+    for (status, body) in &answers {
+        assert!(
+            *status == 200 || (*status, &body["code"]) == (409, &json!("name-taken")),
+            "{body}"
+        );
+    }
+    let winner = &users[answers.iter().position(|(status, _)| *status == 200).unwrap()];
+    let (status, _) =
+        edit(&world, somebody(winner), &json!({ "display_name": "AUCTIONEER" })).await;
+    assert_eq!(status, 200, "one's own name in another case");
+}
+
+#[tokio::test]
+async fn a_first_bid_waits_for_no_profile_and_the_profile_comes_all_the_same() {
+    let mut world = world().await;
+    let auction = world.auction(&Value::Null).await;
+    world.drive(SELLER, &auction, "open").await;
+    let newcomer = Ask { user: Some("a-newcomer"), ..NOBODY };
+    world.stack.postgres.pause().unwrap();
+    let since = Instant::now();
+    let (status, receipt) = world.bid(newcomer.key("first"), &auction, 1_000).await;
+    let took = since.elapsed();
+    world.stack.postgres.resume().unwrap();
+    assert_eq!(status, 201, "{receipt}");
+    assert!(took < Duration::from_secs(2), "the bid took {took:?}");
+    // What was asked for while PostgreSQL did not answer may be lost; the next request asks again.
+    let pool = database(&world).await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        world.get(newcomer, &auction).await;
+        let there = "select exists (select 1 from users where user_id = $1)";
+        let there: bool =
+            sqlx::query_scalar(there).bind("a-newcomer").fetch_one(&pool).await.unwrap();
+        if there {
+            break;
+        }
+        assert!(Instant::now() < deadline, "no profile was made");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn who_is_deleted_is_gone_everywhere_and_stays_so_even_if_cognito_is_away() {
+    // This worker cannot reach Cognito; another one can, later.
+    let mut world =
+        world_with(&[("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "http://127.0.0.1:9")]).await;
+    world.stack.add_account("leaver", &[]).await.unwrap();
+    let user = world.stack.sign_in("leaver").await.unwrap().subject().unwrap();
+    let leaver = somebody(&user);
+    edit(&world, leaver, &json!({ "display_name": "Leaver" })).await;
+
+    let (status, own) = world
+        .post(
+            leaver.key("own"),
+            "/v1/auctions",
+            &json!({ "title": "A chair", "starting_price": 100, "duration_s": 600 }),
+        )
+        .await;
+    assert_eq!(status, 201, "{own}");
+    let own = format!("/v1/auctions/{}", own["id"].as_str().unwrap());
+    let delete = || world.send(leaver, "DELETE", "/v1/me", &Value::Null);
+    let (status, problem) = delete().await;
+    assert_eq!((status, &problem["code"]), (409, &json!("account-in-use")), "sells: {problem}");
+    assert_eq!(world.drive(leaver, &own, "cancel").await.0, 200);
+
+    let auction = world.auction(&Value::Null).await;
+    world.drive(SELLER, &auction, "open").await;
+    assert_eq!(world.bid(leaver.key("bid"), &auction, 1_000).await.0, 201);
+    world.until(leaver, "/v1/me/bids", |_, page| page["items"][0]["seq"] == 1).await;
+    let (status, problem) = delete().await;
+    assert_eq!((status, &problem["code"]), (409, &json!("account-in-use")), "leads: {problem}");
+    assert_eq!(world.bid(BIDDER.key("bid"), &auction, 2_000).await.0, 201);
+
+    let (status, deleted) = delete().await;
+    assert_eq!(status, 200, "{deleted}");
+    assert_eq!(delete().await, (200, deleted), "asking twice is harmless");
+    for (status, problem) in [
+        world.get(leaver, "/v1/me").await,
+        edit(&world, leaver, &json!({ "display_name": "Back again" })).await,
+        world.bid(leaver.key("late"), &auction, 9_000).await,
+    ] {
+        assert_eq!((status, &problem["code"]), (403, &json!("account-deleted")), "{problem}");
+    }
+    assert_eq!(edit(&world, BIDDER, &json!({ "display_name": "leaver" })).await.0, 200, "is free");
+    let bids = format!("{auction}/bids");
+    world.until(NOBODY, &bids, |_, page| page["items"][1]["seq"] == 1).await;
+
+    let pool = database(&world).await;
+    let emptied = "select display_name is null and notify_channel = 'none' and erased_at is null \
+                   from users where user_id = $1";
+    until(&pool, emptied, &user).await;
+    assert!(world.stack.sign_in("leaver").await.is_ok(), "the account is still there");
+    world.stack.add_worker(&WorkerOptions::named("second")).await.unwrap();
+    until(&pool, "select erased_at is not null from users where user_id = $1", &user).await;
+    assert!(world.stack.sign_in("leaver").await.is_err(), "the account is gone");
+}
