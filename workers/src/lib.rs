@@ -17,3 +17,4 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod timer;
 pub mod users;
+pub mod video;

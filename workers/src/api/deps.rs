@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::history::BidHistory;
 use crate::ledger::Ledger;
 use crate::users::{Devices, Erasures, Roster, Users};
+use crate::video::Video;
 
 /// Everything the API needs. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ pub struct Deps {
     pub(super) roster: Roster,
     pub(super) devices: Option<Devices>,
     pub(super) erasures: Erasures,
+    pub(super) video: Video,
     pub(super) policy: Arc<Policy>,
     pub(super) verifier: Verifier,
     pub(super) metrics: Metrics,
@@ -59,6 +61,7 @@ impl Deps {
         catalog: Catalog,
         history: impl BidHistory + 'static,
         people: People,
+        video: Video,
         metrics: impl Fn() -> String + Send + Sync + 'static,
     ) -> Self {
         let policy = Policy {
@@ -73,6 +76,7 @@ impl Deps {
             roster: people.roster,
             devices: people.devices,
             erasures: people.erasures,
+            video,
             policy: Arc::new(policy),
             verifier: Verifier::new(&config.edge_key, config.edge_key_previous.as_ref()),
             metrics: Arc::new(metrics),
@@ -97,5 +101,6 @@ part!(users: Users);
 part!(roster: Roster);
 part!(devices: Option<Devices>);
 part!(erasures: Erasures);
+part!(video: Video);
 part!(policy: Arc<Policy>);
 part!(metrics: Metrics);
