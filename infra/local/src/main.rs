@@ -73,5 +73,9 @@ async fn main() -> ExitCode {
 async fn fake_ivs(port: u16, file: Option<PathBuf>) -> anyhow::Result<()> {
     let fake = file.map_or_else(|| Ok(FakeIvs::new()), FakeIvs::kept_in)?;
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    fake.serve(listener).await
+    let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        served = fake.serve(listener) => served,
+        _ = stop.recv() => Ok(()),
+    }
 }

@@ -128,6 +128,7 @@ async fn a_worker_killed_while_it_makes_and_takes_down_channels_leaves_one_an_au
         }
         if operation == "/DeleteChannel" {
             for auction in auctions.split_off(4) {
+                shown(&world, &format!("/v1/auctions/{auction}/playback"), "").await?;
                 world
                     .edge
                     .act(&format!("/v1/auctions/{auction}/cancel"), &world.seller.token)

@@ -108,11 +108,18 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let anonymous = matches!(self, Self::Video(VideoError::SignInFirst));
         let (problem, cause) = self.problem();
         if let Some(cause) = cause {
             tracing::warn!(code = ?problem.code, cause, "request not served");
         }
-        respond(problem)
+        let mut response = respond(problem);
+        if anonymous {
+            // The edge is believed, but nobody is signed in: no error of a token (RFC 6750, 3.1).
+            let challenge = HeaderValue::from_static("Bearer realm=\"gavel\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }
 
