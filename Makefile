@@ -8,7 +8,7 @@ help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 	@echo
 	@echo "Ports of make up: GAVEL_EDGE_PORT (3000), GAVEL_WORKERS_PORT (8081), GAVEL_REDIS_PORT (6390),"
-	@echo "GAVEL_POSTGRES_PORT (5440), GAVEL_AWS_PORT (4566)"
+	@echo "GAVEL_POSTGRES_PORT (5440), GAVEL_AWS_PORT (4566), GAVEL_IVS_PORT (4567)"
 
 up: ## install what is missing, build, start everything; Ctrl-C stops it
 	@echo "[1/4] installing what is missing"

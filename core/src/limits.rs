@@ -61,6 +61,8 @@ pub const ME_BODY_BYTES_MAX: usize = 4_096;
 pub const CHAT_BODY_BYTES_MAX: usize = 8_192;
 /// Body of an auction in bytes: the largest valid one, escaped, with room to spare.
 pub const AUCTION_BODY_BYTES_MAX: usize = 131_072;
+/// Body that names a viewer, in bytes; a valid one has 32.
+pub const VIEWER_BODY_BYTES_MAX: usize = 1_024;
 
 /// Items on a page when the caller does not say.
 pub const PAGE_ITEMS_DEFAULT: u32 = 50;

@@ -10,6 +10,7 @@ use gavel_core::wire::Level;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::limits::{SHARDS_MAX, VIDEO_POOL_MAX};
+use crate::video::PlaybackKey;
 
 /// Every setting with its default: also the documentation.
 pub const DEFAULTS: &str = include_str!("config/defaults.toml");
@@ -222,8 +223,8 @@ impl Reader {
         let video_pool = self.pool("video_pool");
         let video_private_pool = self.pool("video_private_pool");
         let playback_key = self.optional("playback_key", |reader, name| {
-            reader.checked(name, "a P-384 private key, PKCS#8 in PEM", |text| {
-                text.starts_with("-----BEGIN PRIVATE KEY-----").then(|| SecretString::from(text))
+            reader.checked(name, "a P-384 private key, PKCS#8 in PEM or base64", |text| {
+                Some(SecretString::from(text)).filter(|key| PlaybackKey::parse(key).is_some())
             })
         });
         let edge_key = self.key("edge_key");

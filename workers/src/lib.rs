@@ -18,3 +18,4 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod timer;
 pub mod users;
+pub mod video;

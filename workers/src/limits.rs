@@ -236,3 +236,60 @@ pub(crate) const EDIT_ATTEMPTS_MAX: u32 = 5;
 pub(crate) const RETRY_AFTER_S: u32 = 1;
 /// Longest wait for a dependency when asked for readiness; the edge waits 2 s for the answer.
 pub(crate) const READY_MAX: Duration = Duration::from_secs(1);
+
+// ---- video --------------------------------------------------------------------------------------
+
+/// Longest call to IVS. It answers in a fraction of a second; the API answers within 7 s.
+pub(crate) const IVS_CALL_MAX: Duration = Duration::from_secs(4);
+/// Between two calls of one kind. IVS takes 5 a second, whatever kind, and that is not adjustable.
+pub(crate) const IVS_CALL_SPACING: Duration = Duration::from_millis(220);
+/// Between two calls of `PutMetadata`, whatever channel: IVS takes 155 a second.
+pub(crate) const IVS_METADATA_SPACING: Duration = Duration::from_millis(7);
+/// Longest wait for one's turn. With a call it stays inside the API's [`REQUEST_MAX`].
+pub(crate) const IVS_TURN_MAX: Duration = Duration::from_millis(2_500);
+/// Channels on one page of a list; IVS's own limit.
+pub(crate) const IVS_PAGE_CHANNELS: i32 = 100;
+/// Times a stream key is looked for or made while others change it, too.
+pub(crate) const KEY_ATTEMPTS_MAX: u32 = 3;
+/// Life of a playback token in seconds: what IVS allows at most for a token with a viewer's id.
+pub(crate) const PLAYBACK_TOKEN_LIFE_S: u64 = 600;
+
+/// How often channels are looked after. An auction without a channel waits this long, and as long
+/// again for each of the few calls that make one.
+pub(crate) const VIDEO_TICK: Duration = Duration::from_secs(1);
+/// How long a worker has a step of a channel for itself: two turns and two calls of IVS with room to
+/// spare. When it dies, the step waits this long for the next worker.
+pub(crate) const VIDEO_LEASE: Duration = Duration::from_secs(20);
+/// First and longest pause before a failed step is taken again.
+pub(crate) const VIDEO_PAUSE_MIN: Duration = Duration::from_millis(500);
+/// See [`VIDEO_PAUSE_MIN`].
+pub(crate) const VIDEO_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How long a channel outlives its auction: the last price reaches viewers behind their buffers.
+pub(crate) const VIDEO_FAREWELL: Duration = Duration::from_secs(10);
+/// How often IVS and PostgreSQL are compared. What they differ in costs nothing while nobody sends to
+/// it, and a list of 5,000 channels takes 50 calls.
+pub(crate) const VIDEO_SWEEP_EVERY: Duration = Duration::from_secs(300);
+/// Channels worked on at once by one worker. More would only wait for their turns.
+pub(crate) const VIDEO_STEPS_AT_ONCE: usize = 4;
+/// Channels minted in one look: what IVS makes in some seconds.
+pub(crate) const VIDEO_MINT_MAX: u32 = 20;
+/// Auctions given a channel in one look.
+pub(crate) const VIDEO_WAITING_MAX: u32 = 100;
+
+/// Pause between two cues of one channel. IVS takes 5 a second; counted from the answer to the one
+/// before, 4 fit, so that no delay on the way can make them 6.
+pub(crate) const CUE_SPACING: Duration = Duration::from_millis(250);
+/// Age at which a cue is repeated for those who joined since.
+pub(crate) const CUE_REPEAT: Duration = Duration::from_secs(10);
+/// First and longest time that a channel which nobody sends to is left alone: a stream's first price
+/// is so late at most, and a thousand silent channels take a third of what IVS allows.
+pub(crate) const SILENCE_MIN: Duration = Duration::from_secs(2);
+/// See [`SILENCE_MIN`].
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(16);
+/// How long a worker alone tells about an auction; it renews this every [`TELL_CLAIM_EVERY`]. When it
+/// dies, streams are without a new price for so long.
+pub(crate) const TELL_LEASE: Duration = Duration::from_secs(6);
+/// See [`TELL_LEASE`].
+pub(crate) const TELL_CLAIM_EVERY: Duration = Duration::from_secs(1);
+/// Auctions that one worker tells about. IVS lets an account have 100 streams at once by default.
+pub(crate) const TOLD_CHANNELS_MAX: u32 = 1_000;

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use clap::ValueEnum;
@@ -21,11 +22,12 @@ use crate::config::Config;
 use crate::ledger::keys::Outlet;
 use crate::ledger::{self, Ledger, Redis, Wakes};
 use crate::limits::{
-    ACCOUNT_CALL_MAX, AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, SQS_RECEIVE_MAX, SQS_SEND_MAX,
-    WAKE_SILENCE_MAX,
+    ACCOUNT_CALL_MAX, AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, IVS_CALL_MAX, SQS_RECEIVE_MAX,
+    SQS_SEND_MAX, WAKE_SILENCE_MAX,
 };
 use crate::relay::{self, EventQueue};
 use crate::users::{Accounts, Devices, Eraser, Greeter, Users};
+use crate::video::{self, Pace, PlaybackKey, Spare, Video};
 use crate::{api, history, shutdown, telemetry, timer};
 
 /// What a worker process can do. Every process also serves health and metrics.
@@ -43,6 +45,8 @@ pub enum Role {
     Timer,
     /// Carries chat messages from SQS to DynamoDB.
     Chat,
+    /// Makes and takes down video channels, and puts prices into streams.
+    Video,
 }
 
 /// Brings the database's tables up to date.
@@ -62,6 +66,7 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let catalog = connect_catalog(&config).await?;
     let table = config.dynamodb_bids_table.clone();
     let bids = history::DynamoBidHistory::new(dynamodb(&aws), table);
+    let video = video(&config, &catalog, &aws);
     let wakes = Wakes::new(&redis);
     let ledger = Ledger::new(&redis, wakes.relayed.clone(), config.acknowledge);
     let listener = TcpListener::bind(config.listen)
@@ -105,6 +110,11 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     if plays(Role::Timer) {
         serving.start("timer", timer::run(ledger.clone(), catalog.clone(), stop_api.clone()));
     }
+    if plays(Role::Video) {
+        let spare = Spare { public: config.video_pool, private: config.video_private_pool };
+        let (video, ledger) = (video.clone(), ledger.clone());
+        tasks.start("video", video::run(video, ledger, spare, Pace::default(), stop.clone()));
+    }
     let users = Users::new(&catalog);
     let (greeter, roster) = Greeter::new(users.clone());
     let (eraser, erasures) = Eraser::new(users.clone(), accounts(&aws, &config));
@@ -114,7 +124,7 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     }
     let people = api::People { users, roster, devices: devices(&aws, &config), erasures, chat };
     let render = move || metrics.render();
-    let deps = api::Deps::new(&config, ledger.clone(), catalog, bids, people, render);
+    let deps = api::Deps::new(&config, ledger.clone(), catalog, bids, people, video, render);
     let router = if plays(Role::Api) { api::router(deps) } else { api::operations(deps) };
     serving.start("api", api::serve(listener, router, stop_api.clone()));
     tracing::info!(%address, region = %config.region, ?roles, "worker started");
@@ -161,6 +171,21 @@ fn devices(aws: &SdkConfig, config: &Config) -> Option<Devices> {
     let application = config.push_application_arn.clone()?;
     let sns = aws_sdk_sns::config::Builder::from(aws).timeout_config(timeouts(ACCOUNT_CALL_MAX));
     Some(Devices::new(aws_sdk_sns::Client::from_conf(sns.build()), application))
+}
+
+/// Video, with a client of IVS that never repeats a call by itself: see [`crate::video`].
+fn video(config: &Config, catalog: &Catalog, aws: &SdkConfig) -> Video {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(AWS_CONNECT_MAX)
+        .operation_timeout(IVS_CALL_MAX)
+        .build();
+    let client = aws_sdk_ivs::config::Builder::from(aws)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .build();
+    let key = config.playback_key.as_ref().and_then(PlaybackKey::parse);
+    let client = aws_sdk_ivs::Client::from_conf(client);
+    Video::new(catalog, client, config.deployment.clone(), key)
 }
 
 fn timeouts(longest: Duration) -> TimeoutConfig {

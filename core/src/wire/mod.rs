@@ -14,6 +14,7 @@ mod me;
 mod problem;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod video;
 mod views;
 
 pub use assertion::{ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, body_digest};
@@ -25,6 +26,7 @@ pub use edit::EditAuction;
 pub use fields::{FieldError, Fields};
 pub use me::{Channel, DeletedMe, DisplayName, EditMe, MeView, NotificationsView};
 pub use problem::{Code, PROBLEM_CONTENT_TYPE, Problem};
+pub use video::{IngestView, PlaybackView, RevocationView, RevokeViewer};
 pub use views::{BidItem, OwnBidItem, Page, StateView, TopBidView};
 
 #[cfg(test)]

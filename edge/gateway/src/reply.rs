@@ -105,7 +105,10 @@ pub fn relay(region: http::Response<Bytes>, request_id: &str) -> Result<Reply, R
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(PROBLEM_CONTENT_TYPE.as_bytes()));
-    // A worker's 401 means that it did not believe the edge; the caller has been verified here.
+    if status == StatusCode::UNAUTHORIZED && asks_to_sign_in(&region) {
+        return Err(Refusal::TokenMissing);
+    }
+    // Any other 401 of a worker means that it did not believe the edge; the caller has been verified here.
     let ours = status == StatusCode::UNAUTHORIZED || status.is_informational();
     if ours || (status.is_server_error() && !is_problem) {
         let fields: [(&str, &dyn std::fmt::Display); 2] =
@@ -122,6 +125,12 @@ pub fn relay(region: http::Response<Bytes>, request_id: &str) -> Result<Reply, R
         }
     }
     Ok(reply)
+}
+
+/// Whether a worker's 401 is for the caller, who is not signed in: then it names no error.
+fn asks_to_sign_in(region: &http::Response<Bytes>) -> bool {
+    let challenge = region.headers().get(WWW_AUTHENTICATE);
+    challenge.is_some_and(|value| value.as_bytes().starts_with(b"Bearer realm="))
 }
 
 /// Adds what belongs on every reply.

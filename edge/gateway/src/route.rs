@@ -29,6 +29,14 @@ pub enum Route {
     State(AuctionId),
     /// `POST /v1/auctions/{id}/{open,close,cancel,pause,resume}`
     Drive(AuctionId),
+    /// `GET /v1/auctions/{id}/ingest`
+    Ingest(AuctionId),
+    /// `POST /v1/auctions/{id}/ingest/reset`
+    ResetKey(AuctionId),
+    /// `GET /v1/auctions/{id}/playback`
+    Playback(AuctionId),
+    /// `POST /v1/auctions/{id}/playback/revoke`
+    RevokeViewer(AuctionId),
     /// `POST /v1/auctions/{id}/bids`
     PlaceBid(AuctionId),
     /// `GET /v1/auctions/{id}/bids`
@@ -76,6 +84,10 @@ static TABLE: &[(Method, &str, Make)] = &[
     (Method::POST, "/v1/auctions/{id}/cancel", Make::Auction(Route::Drive)),
     (Method::POST, "/v1/auctions/{id}/pause", Make::Auction(Route::Drive)),
     (Method::POST, "/v1/auctions/{id}/resume", Make::Auction(Route::Drive)),
+    (Method::GET, "/v1/auctions/{id}/ingest", Make::Auction(Route::Ingest)),
+    (Method::POST, "/v1/auctions/{id}/ingest/reset", Make::Auction(Route::ResetKey)),
+    (Method::GET, "/v1/auctions/{id}/playback", Make::Auction(Route::Playback)),
+    (Method::POST, "/v1/auctions/{id}/playback/revoke", Make::Auction(Route::RevokeViewer)),
     (Method::GET, "/v1/auctions/{id}/bids", Make::Auction(Route::Bids)),
     (Method::POST, "/v1/auctions/{id}/bids", Make::Auction(Route::PlaceBid)),
     (Method::GET, "/v1/bids/{bid_id}", Make::Bid(Route::Bid)),
@@ -127,11 +139,15 @@ impl Route {
             | Self::ListAuctions
             | Self::Auction(_)
             | Self::State(_)
+            | Self::Playback(_)
             | Self::Bids(_)
             | Self::Chat(_) => false,
             Self::CreateAuction
             | Self::EditAuction(_)
             | Self::Drive(_)
+            | Self::Ingest(_)
+            | Self::ResetKey(_)
+            | Self::RevokeViewer(_)
             | Self::PlaceBid(_)
             | Self::Bid(_)
             | Self::OwnBids
@@ -151,6 +167,8 @@ impl Route {
             Self::CreateAuction
                 | Self::EditAuction(_)
                 | Self::Drive(_)
+                | Self::ResetKey(_)
+                | Self::RevokeViewer(_)
                 | Self::PlaceBid(_)
                 | Self::EditMe
                 | Self::DeleteMe
@@ -173,6 +191,10 @@ impl Route {
             | Self::EditAuction(id)
             | Self::State(id)
             | Self::Drive(id)
+            | Self::Ingest(id)
+            | Self::ResetKey(id)
+            | Self::Playback(id)
+            | Self::RevokeViewer(id)
             | Self::PlaceBid(id)
             | Self::Bids(id)
             | Self::Chat(id)
@@ -243,6 +265,10 @@ mod tests {
             ("POST", "/v1/auctions/{id}/cancel".to_owned(), Route::Drive(id())),
             ("POST", "/v1/auctions/{id}/pause".to_owned(), Route::Drive(id())),
             ("POST", "/v1/auctions/{id}/resume".to_owned(), Route::Drive(id())),
+            ("GET", "/v1/auctions/{id}/ingest".to_owned(), Route::Ingest(id())),
+            ("POST", "/v1/auctions/{id}/ingest/reset".to_owned(), Route::ResetKey(id())),
+            ("GET", "/v1/auctions/{id}/playback".to_owned(), Route::Playback(id())),
+            ("POST", "/v1/auctions/{id}/playback/revoke".to_owned(), Route::RevokeViewer(id())),
             ("GET", format!("/v1/bids/{bid}"), Route::Bid(BidId::parse(&bid).unwrap())),
             ("GET", "/v1/me/bids".to_owned(), Route::OwnBids),
             ("GET", "/v1/me".to_owned(), Route::Me),

@@ -19,6 +19,7 @@
 pub mod aws;
 pub mod edge;
 pub mod emulator;
+pub mod ivs;
 pub mod limits;
 pub mod options;
 pub mod paths;

@@ -10,9 +10,12 @@ mod status;
 mod token;
 mod up;
 
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use gavel_local::ivs::FakeIvs;
 
 /// Gavel's local stack: Redis, PostgreSQL, an AWS emulator, the workers and the edge.
 #[derive(Debug, Parser)]
@@ -32,6 +35,15 @@ enum Command {
     Status,
     /// Run one auction against the running stack and check every trace it leaves.
     Smoke,
+    /// Serve a fake of Amazon IVS on 127.0.0.1.
+    FakeIvs {
+        /// Where.
+        #[arg(long, default_value_t = 4567)]
+        port: u16,
+        /// Where channels are kept; without it, they end with the process.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
     /// Print an access token of a sample account: seller, bidder-1, bidder-2 or admin.
     Token {
         /// The account.
@@ -46,6 +58,7 @@ async fn main() -> ExitCode {
         Command::Down => down::run().await,
         Command::Status => status::run().await,
         Command::Smoke => smoke::run().await,
+        Command::FakeIvs { port, file } => fake_ivs(port, file).await,
         Command::Token { account } => token::run(&account).await,
     };
     match done {
@@ -54,5 +67,15 @@ async fn main() -> ExitCode {
             eprintln!("gavel-local: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn fake_ivs(port: u16, file: Option<PathBuf>) -> anyhow::Result<()> {
+    let fake = file.map_or_else(|| Ok(FakeIvs::new()), FakeIvs::kept_in)?;
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        served = fake.serve(listener) => served,
+        _ = stop.recv() => Ok(()),
     }
 }

@@ -36,6 +36,8 @@ pub struct Ports {
     pub postgres: Port,
     /// The AWS emulator.
     pub aws: Port,
+    /// The fake of Amazon IVS.
+    pub ivs: Port,
     /// The first worker; further ones take free ports.
     pub workers: Port,
     /// The edge.
@@ -82,6 +84,7 @@ impl Options {
             redis: Port::free()?,
             postgres: Port::free()?,
             aws: Port::free()?,
+            ivs: Port::free()?,
             workers: Port::free()?,
             edge: Port::free()?,
         };

@@ -53,6 +53,8 @@ settings! {
     database_url = "DATABASE_URL",
     /// The AWS emulator.
     aws_endpoint_url = "AWS_ENDPOINT_URL",
+    /// The fake of Amazon IVS, which the emulator lacks.
+    aws_ivs_endpoint_url = "AWS_ENDPOINT_URL_IVS",
     /// The region that AWS clients sign for.
     aws_region = "AWS_REGION",
     /// Any value: the emulator does not check it.
@@ -91,6 +93,8 @@ settings! {
     public_url = "GAVEL_PUBLIC_URL",
     /// Signs the links in messages.
     link_key = "GAVEL_LINK_KEY",
+    /// The key that signs playback tokens.
+    playback_key = "GAVEL_PLAYBACK_KEY",
     /// The sample seller (in the group `seller`).
     seller = "GAVEL_SELLER",
     /// The first sample bidder.

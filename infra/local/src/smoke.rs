@@ -7,6 +7,7 @@
 mod api;
 mod lot;
 mod traces;
+mod video;
 
 use std::time::{Duration, Instant};
 
@@ -43,7 +44,11 @@ pub(crate) async fn run() -> Result<()> {
 
     let mut accepted = hammer(&api, &settings, &people).await?;
     accepted.extend(buy_now(&api, &settings, &people).await?);
-    let [_, first, second] = &people;
+    let [seller, first, second] = &people;
+    let looked = video::look(&api, seller, first);
+    for line in say.step("video of a public and of a private auction", looked).await? {
+        println!("    {line}");
+    }
     for (name, bidder) in [("first", first), ("second", second)] {
         let own: Vec<_> = accepted.iter().filter(|b| b.bidder == bidder.subject).cloned().collect();
         let (client, table) = (&clients.dynamodb, &settings.bids_table);

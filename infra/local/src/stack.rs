@@ -18,7 +18,7 @@ use crate::provision::{self, Names, Resources};
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
-use crate::{Port, edge, emulator, paths, redis, secret, workers};
+use crate::{Port, edge, emulator, ivs, paths, redis, secret, workers};
 
 /// A running stack.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub struct Stack {
     pub postgres: Service,
     /// The AWS emulator. Killing it loses its state; see [`crate::emulator`].
     pub emulator: Service,
+    /// The fake of Amazon IVS. It keeps its channels whatever happens to it.
+    pub ivs: Service,
     /// Addresses and credentials of it all.
     pub settings: Settings,
     /// Clients of the emulator.
@@ -56,6 +58,7 @@ impl Stack {
         let names = Names::new(&options.suffix);
         let mut emulator = emulator::service(&data, &logs, ports.aws.clone())?;
         let clients = Clients::new(&emulator.url());
+        let mut ivs = ivs::service(&data, &logs, ports.ivs.clone())?;
 
         let database = format!("gavel{}", options.suffix.replace('-', "_"));
         let start_postgres = async {
@@ -69,10 +72,11 @@ impl Stack {
             let resources = provision::provision(&clients, &names, password);
             progress.step("user pool, accounts, queues, tables, e-mail", resources).await
         };
-        let ((redis, redis_others), postgres, resources) = tokio::try_join!(
+        let ((redis, redis_others), postgres, resources, ()) = tokio::try_join!(
             progress.step("Redis", start_redis(&options, &dir)),
             progress.step("PostgreSQL", start_postgres),
             start_aws,
+            progress.step("fake IVS", ivs.start()),
         )?;
 
         let settings = Settings {
@@ -83,6 +87,7 @@ impl Stack {
             redis_cluster: (!redis_others.is_empty()).to_string(),
             database_url: postgres.url(&database),
             aws_endpoint_url: emulator.url(),
+            aws_ivs_endpoint_url: ivs.url(),
             ..settings(resources, password)
         };
         let (workers, edge) = tokio::try_join!(
@@ -98,6 +103,7 @@ impl Stack {
             redis_others,
             postgres,
             emulator,
+            ivs,
             settings,
             aws: clients,
             progress,
@@ -148,8 +154,8 @@ impl Stack {
 
     /// Every part, from the edge inwards.
     pub fn services(&mut self) -> impl Iterator<Item = &mut Service> {
-        let Self { edge, workers, redis, redis_others, postgres, emulator, .. } = self;
-        let stores = [redis].into_iter().chain(redis_others).chain([postgres, emulator]);
+        let Self { edge, workers, redis, redis_others, postgres, emulator, ivs, .. } = self;
+        let stores = [redis].into_iter().chain(redis_others).chain([postgres, emulator, ivs]);
         edge.iter_mut().chain(workers).chain(stores)
     }
 
@@ -170,6 +176,7 @@ impl Stack {
             progress.step("stopping Redis", redis),
             progress.step("stopping PostgreSQL", self.postgres.stop()),
             progress.step("stopping the AWS emulator", self.emulator.stop()),
+            progress.step("stopping the fake IVS", self.ivs.stop()),
         )?;
         Ok(())
     }
@@ -192,6 +199,7 @@ fn settings(made: Resources, password: &str) -> Settings {
     Settings {
         region: "use1".to_owned(),
         edge_key: secret::key(),
+        playback_key: secret::signing_key(),
         link_key: secret::key(),
         aws_region: aws::REGION.to_owned(),
         aws_access_key_id: aws::ACCESS_KEY.to_owned(),

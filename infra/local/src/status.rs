@@ -19,6 +19,7 @@ pub(crate) async fn run() -> Result<()> {
         ("Redis", &settings.redis_url),
         ("PostgreSQL", &settings.database_url),
         ("AWS emulator", &settings.aws_endpoint_url),
+        ("fake IVS", &settings.aws_ivs_endpoint_url),
     ];
     let mut silent = Vec::new();
     for (name, url) in parts {

@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// The AWS emulator.
     #[arg(long, env = "GAVEL_AWS_PORT", default_value_t = 4566)]
     aws_port: u16,
+    /// The fake of Amazon IVS.
+    #[arg(long, env = "GAVEL_IVS_PORT", default_value_t = 4567)]
+    ivs_port: u16,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
@@ -81,6 +84,7 @@ impl Arguments {
             redis: Port::fixed(self.redis_port),
             postgres: Port::fixed(self.postgres_port),
             aws: Port::fixed(self.aws_port),
+            ivs: Port::fixed(self.ivs_port),
             workers: Port::fixed(self.workers_port),
             edge: Port::fixed(self.edge_port),
         }
@@ -93,6 +97,7 @@ impl Arguments {
             (self.redis_port, "Redis", "GAVEL_REDIS_PORT"),
             (self.postgres_port, "PostgreSQL", "GAVEL_POSTGRES_PORT"),
             (self.aws_port, "the AWS emulator", "GAVEL_AWS_PORT"),
+            (self.ivs_port, "the fake IVS", "GAVEL_IVS_PORT"),
         ];
         let mut problems = Vec::new();
         for (place, (port, what, variable)) in wanted.into_iter().enumerate() {

@@ -66,6 +66,8 @@ fn environment(settings: &Settings) -> Vec<(&'static str, String)> {
         "COGNITO_ISSUER",
         "AWS_REGION",
         "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_IVS",
+        "GAVEL_PLAYBACK_KEY",
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
     ];

@@ -13,3 +13,4 @@ mod requests;
 mod reuse;
 mod secrets;
 mod tokens;
+mod video;

@@ -22,6 +22,7 @@ use super::query::ListQuery;
 use super::view::auction_view;
 use crate::catalog::{Catalog, NewAuction};
 use crate::ledger::Ledger;
+use crate::video::Video;
 
 /// The Cognito group that may create auctions where a deployment demands one.
 const SELLERS: &str = "seller";
@@ -30,6 +31,7 @@ const SELLERS: &str = "seller";
 pub(super) async fn create(
     State(catalog): State<Catalog>,
     State(policy): State<Arc<Policy>>,
+    State(video): State<Video>,
     caller: SignedIn,
     body: Bytes,
 ) -> Result<Response, ApiError> {
@@ -38,7 +40,8 @@ pub(super) async fn create(
     }
     let key = caller.idempotency_key()?;
     let request = CreateAuction::parse(&body)?;
-    let created = catalog
+    private_if_offered(&video, request.private)?;
+    let mut created = catalog
         .create(NewAuction {
             id: AuctionId::new(&policy.region, Uuid::now_v7()),
             seller: &caller.user,
@@ -47,10 +50,21 @@ pub(super) async fn create(
             request_sha256: &caller.assertion().body_sha256,
         })
         .await?;
+    if created.record.playback_url.is_none() {
+        created.record.playback_url = video.assign(&created.record.id).await;
+    }
     let location = format!("/v1/auctions/{}", created.record.id);
     let status = if created.repeated { StatusCode::OK } else { StatusCode::CREATED };
     let view = auction_view(created.record, None, Some(&caller.user));
     Ok((status, [(LOCATION, location)], Json(view)).into_response())
+}
+
+/// Refuses a private auction where there are none.
+pub(super) fn private_if_offered(video: &Video, private: bool) -> Result<(), ApiError> {
+    if private && !video.offers_private() {
+        return Err(ApiError::field("private", "private auctions are not offered here"));
+    }
+    Ok(())
 }
 
 /// `GET /v1/auctions`: newest first. While the ledger does not answer, open auctions show the end

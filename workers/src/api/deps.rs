@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::history::BidHistory;
 use crate::ledger::Ledger;
 use crate::users::{Devices, Erasures, Roster, Users};
+use crate::video::Video;
 
 /// Everything the API needs. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub struct Deps {
     pub(super) devices: Option<Devices>,
     pub(super) erasures: Erasures,
     pub(super) chat: Chat,
+    pub(super) video: Video,
     pub(super) policy: Arc<Policy>,
     pub(super) verifier: Verifier,
     pub(super) metrics: Metrics,
@@ -62,6 +64,7 @@ impl Deps {
         catalog: Catalog,
         history: impl BidHistory + 'static,
         people: People,
+        video: Video,
         metrics: impl Fn() -> String + Send + Sync + 'static,
     ) -> Self {
         let policy = Policy {
@@ -77,6 +80,7 @@ impl Deps {
             devices: people.devices,
             erasures: people.erasures,
             chat: people.chat,
+            video,
             policy: Arc::new(policy),
             verifier: Verifier::new(&config.edge_key, config.edge_key_previous.as_ref()),
             metrics: Arc::new(metrics),
@@ -102,5 +106,6 @@ part!(roster: Roster);
 part!(devices: Option<Devices>);
 part!(erasures: Erasures);
 part!(chat: Chat);
+part!(video: Video);
 part!(policy: Arc<Policy>);
 part!(metrics: Metrics);

@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use gavel_core::wire::{AuctionView, Code, EditAuction, Status};
 
+use super::auctions::private_if_offered;
 use super::drive::permitted;
 use super::identity::SignedIn;
 use super::path::AuctionPath;
@@ -13,11 +14,13 @@ use super::view::auction_view;
 use crate::catalog::Catalog;
 use crate::ledger::Ledger;
 use crate::limits::EDIT_ATTEMPTS_MAX;
+use crate::video::Video;
 
 /// `PATCH /v1/auctions/{id}`: the fields of the request that created it, as they should be.
 pub(super) async fn edit(
     State(catalog): State<Catalog>,
     State(ledger): State<Ledger>,
+    State(video): State<Video>,
     caller: SignedIn,
     AuctionPath(id): AuctionPath,
     body: Bytes,
@@ -36,7 +39,9 @@ pub(super) async fn edit(
                 "an auction can be changed until it opens",
             ));
         }
-        if catalog.edit(&record, &edit.apply(&record.request())?).await? {
+        let edited = edit.apply(&record.request())?;
+        private_if_offered(&video, edited.private)?;
+        if catalog.edit(&record, &edited).await? {
             return show(catalog.get(&id).await?);
         }
         // Changed or opened by somebody else meanwhile: the change is laid over that.

@@ -19,6 +19,7 @@ use axum::response::Response;
 use gavel_core::ids::{IdempotencyKey, UserId};
 use gavel_core::limits::{
     AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX, CHAT_BODY_BYTES_MAX, ME_BODY_BYTES_MAX,
+    VIEWER_BODY_BYTES_MAX,
 };
 use gavel_core::wire::{
     ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, Code, body_digest,
@@ -172,6 +173,7 @@ pub(super) fn body_bytes_max(method: &Method, route: &str) -> usize {
         ("POST", "/v1/auctions/{id}/bids") => BID_BODY_BYTES_MAX,
         ("POST", "/v1/auctions/{id}/chat") => CHAT_BODY_BYTES_MAX,
         ("PATCH", "/v1/me") => ME_BODY_BYTES_MAX,
+        ("POST", "/v1/auctions/{id}/playback/revoke") => VIEWER_BODY_BYTES_MAX,
         _ => EMPTY_BODY_BYTES_MAX,
     }
 }

@@ -20,6 +20,7 @@ mod query;
 mod routes;
 #[cfg(test)]
 mod testing;
+mod video;
 mod view;
 
 use std::sync::Arc;

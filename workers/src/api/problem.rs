@@ -15,6 +15,7 @@ use crate::history::HistoryError;
 use crate::ledger::LedgerError;
 use crate::limits::{CHAT_BURST, RETRY_AFTER_S};
 use crate::users::{DeviceError, UsersError};
+use crate::video::VideoError;
 
 /// Why a request was not served.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(super) enum ApiError {
     Chat(ChatError),
     /// A device was not registered.
     Device(DeviceError),
+    /// The video said no, or nothing.
+    Video(VideoError),
     /// Not possible now. The text is for the log only.
     Unavailable(&'static str),
 }
@@ -71,6 +74,14 @@ impl ApiError {
                 CatalogError::InvalidCursor => (invalid_cursor(), None),
                 CatalogError::Unavailable(_) => unavailable(chain(&error)),
                 CatalogError::Broken(_) => internal(chain(&error)),
+            },
+            Self::Video(error) => match error {
+                VideoError::Over => (Problem::from(&Refusal::Closed), None),
+                VideoError::SignInFirst => (sign_in_first(), None),
+                VideoError::Revoked => (Problem::new(Code::Forbidden, "you were shut out"), None),
+                VideoError::NotPrivate => (not_private(), None),
+                VideoError::Unavailable(cause) => unavailable(cause),
+                VideoError::Catalog(error) => Self::Catalog(error).problem(),
             },
             Self::History(error) => match error {
                 HistoryError::InvalidCursor => (invalid_cursor(), None),
@@ -113,6 +124,7 @@ impl IntoResponse for ApiError {
             Self::Chat(ChatError::Limited { retry_after_s }) => Some(*retry_after_s),
             _ => None,
         };
+        let anonymous = matches!(self, Self::Video(VideoError::SignInFirst));
         let (problem, cause) = self.problem();
         if let Some(cause) = cause {
             tracing::warn!(code = ?problem.code, cause, "request not served");
@@ -120,6 +132,11 @@ impl IntoResponse for ApiError {
         let mut response = respond(problem);
         if let Some(wait_s) = wait_s {
             limited(response.headers_mut(), wait_s);
+        }
+        if anonymous {
+            // The edge is believed, but nobody is signed in: no error of a token (RFC 6750, 3.1).
+            let challenge = HeaderValue::from_static("Bearer realm=\"gavel\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         response
     }
@@ -207,6 +224,21 @@ impl From<DeviceError> for ApiError {
     }
 }
 
+impl From<VideoError> for ApiError {
+    fn from(error: VideoError) -> Self {
+        Self::Video(error)
+    }
+}
+
+fn sign_in_first() -> Problem {
+    Problem::new(Code::Unauthenticated, "sign in to watch a private auction")
+}
+
+fn not_private() -> Problem {
+    let reason = "names a viewer of a public auction, which shuts nobody out";
+    Problem::invalid(vec![FieldError::new("viewer_id", reason)])
+}
+
 fn not_found(detail: &str) -> Problem {
     Problem::new(Code::NotFound, detail)
 }
@@ -291,6 +323,12 @@ mod tests {
             (ChatError::Broken("10.0.0.1").into(), 500, "internal"),
             (DeviceError::Refused.into(), 422, "invalid-request"),
             (DeviceError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
+            (VideoError::Over.into(), 409, "auction-closed"),
+            (VideoError::SignInFirst.into(), 401, "unauthenticated"),
+            (VideoError::Revoked.into(), 403, "forbidden"),
+            (VideoError::NotPrivate.into(), 422, "invalid-request"),
+            (VideoError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
+            (VideoError::Catalog(CatalogError::NotFound).into(), 404, "not-found"),
             (ApiError::Unavailable("10.0.0.1"), 503, "unavailable"),
             (ApiError::not_found(), 404, "not-found"),
             (ApiError::field("x", "is wrong"), 422, "invalid-request"),

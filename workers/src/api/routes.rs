@@ -2,13 +2,13 @@
 
 use gavel_core::wire::{
     AuctionView, BidItem, BidReceipt, BidRequest, ChatDeleted, ChatMessage, ChatMute, ChatRequest,
-    Code, CreateAuction, DeletedMe, EditAuction, EditMe, MeView, OwnBidItem, Page, StateView,
-    Status, schema,
+    Code, CreateAuction, DeletedMe, EditAuction, EditMe, IngestView, MeView, OwnBidItem, Page,
+    PlaybackView, RevocationView, RevokeViewer, StateView, Status, schema,
 };
 use schemars::SchemaGenerator;
 
 use super::contract::{Access, Operation, Routes};
-use super::{auctions, bids, chat, drive, edit, me};
+use super::{auctions, bids, chat, drive, edit, me, video};
 
 /// The routes. The contract's own is added by [`Routes::finish`].
 pub(super) fn routes() -> Routes {
@@ -43,6 +43,10 @@ pub(super) fn routes() -> Routes {
             drive::resume,
             driving("resumeAuction", "Resume an auction", "It has as much time left as before."),
         )
+        .get("/v1/auctions/{id}/ingest", video::ingest, show_ingest())
+        .post("/v1/auctions/{id}/ingest/reset", video::reset, reset_key())
+        .get("/v1/auctions/{id}/playback", video::playback, show_playback())
+        .post("/v1/auctions/{id}/playback/revoke", video::revoke, revoke_viewer())
         .get("/v1/auctions/{id}/bids", bids::list, list_bids())
         .post("/v1/auctions/{id}/bids", bids::place, place_bid())
         .get("/v1/auctions/{id}/chat", chat::list, list_chat())
@@ -104,6 +108,35 @@ fn driving(id: &'static str, summary: &'static str, about: &'static str) -> Oper
         .about(about)
         .answers::<AuctionView>(200, "The auction as it is now. Asking twice is harmless.")
         .refuses(&[Code::Forbidden, Code::AuctionNotLive, Code::AuctionClosed])
+}
+
+fn show_ingest() -> Operation {
+    Operation::new("getIngest", "Show where to send the video", Access::SignedIn)
+        .about("To its seller only. Whoever has the stream key can send.")
+        .answers::<IngestView>(200, "The server and the stream key.")
+        .refuses(&[Code::Forbidden, Code::AuctionClosed])
+}
+
+fn reset_key() -> Operation {
+    Operation::new("resetStreamKey", "Replace the stream key", Access::SignedIn)
+        .about("Whoever sends with the old one is cut off.")
+        .answers::<IngestView>(200, "The server and the new stream key.")
+        .refuses(&[Code::Forbidden, Code::AuctionClosed])
+}
+
+fn show_playback() -> Operation {
+    Operation::new("getPlayback", "Show where to watch the video", Access::Anyone)
+        .about("A private auction's takes a signed-in user, and a new token every ten minutes.")
+        .answers::<PlaybackView>(200, "What a player needs.")
+        .refuses(&[Code::Forbidden, Code::AuctionClosed])
+}
+
+fn revoke_viewer() -> Operation {
+    Operation::new("revokeViewer", "Shut a viewer out of a private auction", Access::SignedIn)
+        .about("They get no token any more, and what they watch ends.")
+        .body::<RevokeViewer>()
+        .answers::<RevocationView>(200, "They are shut out. Asking twice is harmless.")
+        .refuses(&[Code::Forbidden, Code::AuctionClosed])
 }
 
 fn list_bids() -> Operation {

@@ -54,7 +54,7 @@ pub(super) fn auction_view(
         grace_ms: terms.grace_ms,
         private: record.private,
         created_at: record.created_at,
-        playback_url: None,
+        playback_url: record.playback_url.filter(|_| closed.is_none()),
     }
 }
 
@@ -91,6 +91,7 @@ mod tests {
             created_at: Timestamp::from_ms(1),
             ends_at: None,
             result: None,
+            playback_url: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! about auctions that are not open yet, and it keeps the result of closed ones: a closed row never
 //! changes again. Queries are in `queries/`, migrations in `workers/migrations`.
 
+pub(crate) mod channels;
 mod error;
 mod record;
 mod row;

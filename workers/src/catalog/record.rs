@@ -62,6 +62,8 @@ pub struct AuctionRecord {
     /// As of the last change the catalogue was told: bids that extend a live auction do not count.
     pub ends_at: Option<Timestamp>,
     pub result: Option<AuctionResult>,
+    /// Where anybody can watch it: of a public auction that has a channel.
+    pub playback_url: Option<String>,
 }
 
 /// How a closed auction ended.

@@ -49,6 +49,7 @@ pub(super) struct Row {
     winner_id: Option<String>,
     hammer_price: Option<i64>,
     winning_bid_id: Option<String>,
+    playback_url: Option<String>,
 }
 
 impl Row {
@@ -91,6 +92,7 @@ impl Row {
             created_at: timestamp(self.created_at)?,
             ends_at: self.ends_at.map(timestamp).transpose()?,
             result,
+            playback_url: self.playback_url,
         })
     }
 

@@ -13,7 +13,9 @@ use crate::limits::{
     NAME_CHARS_MAX, NAME_CHARS_MIN, PUSH_TOKEN_CHARS_MAX, SOFT_CLOSE_S_MAX, TITLE_CHARS_MAX,
     URL_CHARS_MAX,
 };
-use crate::wire::{BidRequest, Channel, ChatRequest, CreateAuction, EditAuction, EditMe};
+use crate::wire::{
+    BidRequest, Channel, ChatRequest, CreateAuction, EditAuction, EditMe, RevokeViewer,
+};
 
 impl JsonSchema for BidRequest {
     fn schema_name() -> Cow<'static, str> {
@@ -62,6 +64,26 @@ impl JsonSchema for EditAuction {
              and objects are replaced as wholes.",
             &[],
             &auction(),
+        )
+    }
+}
+
+impl JsonSchema for RevokeViewer {
+    fn schema_name() -> Cow<'static, str> {
+        "RevokeViewer".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        object(
+            "Whom to shut out of a private auction's video.",
+            &["viewer_id"],
+            &json!({
+                "viewer_id": {
+                    "description": "Their public name in this auction.",
+                    "type": "string",
+                    "pattern": "^bidder-[0-9a-f]{8}$",
+                },
+            }),
         )
     }
 }

@@ -11,6 +11,7 @@ use crate::auction::Outcome;
 use crate::ids::InvalidId;
 use crate::wire::{
     AuctionView, BidRequest, ChatRequest, CreateAuction, EditAuction, EditMe, InvalidBody,
+    RevokeViewer,
 };
 
 fn of<T: JsonSchema>() -> Value {
@@ -46,8 +47,11 @@ fn allowed(schema: &Value) -> Vec<Value> {
             .to_vec()
     } else {
         let longest = schema["maxLength"].as_u64().map(|chars| text(schema, chars));
-        let shortest =
-            if schema["pattern"] == "^[A-Z]{3}$" { json!("EUR") } else { text(schema, 9) };
+        let shortest = match schema["pattern"].as_str() {
+            Some("^[A-Z]{3}$") => json!("EUR"),
+            Some(pattern) if pattern.starts_with("^bidder-") => json!("bidder-5f3a9c01"),
+            _ => text(schema, 9),
+        };
         [Some(shortest), longest].into_iter().flatten().collect()
     };
     values.extend(is(schema, "null").then_some(Value::Null));
@@ -173,6 +177,11 @@ fn an_auction_is_parsed_to_the_edges_of_its_schema_and_no_further() {
 fn a_change_is_parsed_to_the_edges_of_its_schema_and_no_further() {
     check(EditAuction::parse);
     assert_eq!(members(&of::<EditAuction>()), members(&of::<CreateAuction>()));
+}
+
+#[test]
+fn a_viewer_is_parsed_to_the_edges_of_its_schema_and_no_further() {
+    check(RevokeViewer::parse);
 }
 
 #[test]

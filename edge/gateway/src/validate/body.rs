@@ -7,8 +7,11 @@ use std::error::Error;
 use bytes::Bytes;
 use gavel_core::limits::{
     AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX, CHAT_BODY_BYTES_MAX, ME_BODY_BYTES_MAX,
+    VIEWER_BODY_BYTES_MAX,
 };
-use gavel_core::wire::{BidRequest, ChatRequest, CreateAuction, EditAuction, EditMe, Fields};
+use gavel_core::wire::{
+    BidRequest, ChatRequest, CreateAuction, EditAuction, EditMe, Fields, RevokeViewer,
+};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::Body;
@@ -33,9 +36,12 @@ where
     let bytes_max = match route {
         Route::PlaceBid(_) => BID_BODY_BYTES_MAX,
         Route::CreateAuction | Route::EditAuction(_) => AUCTION_BODY_BYTES_MAX,
+        Route::RevokeViewer(_) => VIEWER_BODY_BYTES_MAX,
         Route::EditMe => ME_BODY_BYTES_MAX,
         Route::PostChat(_) => CHAT_BODY_BYTES_MAX,
-        Route::Drive(_) | Route::DeleteMe | Route::ModerateChat(_) => EMPTY_BODY_BYTES_MAX,
+        Route::Drive(_) | Route::ResetKey(_) | Route::DeleteMe | Route::ModerateChat(_) => {
+            EMPTY_BODY_BYTES_MAX
+        }
         _ => return Ok(Bytes::new()),
     };
     if bytes_max != EMPTY_BODY_BYTES_MAX {
@@ -59,6 +65,7 @@ where
         Route::EditAuction(_) => EditAuction::parse(&bytes).map(drop)?,
         Route::EditMe => EditMe::parse(&bytes).map(drop)?,
         Route::PostChat(_) => ChatRequest::parse(&bytes).map(drop)?,
+        Route::RevokeViewer(_) => RevokeViewer::parse(&bytes).map(drop)?,
         _ if bytes.is_empty() => {}
         _ => {
             Fields::read(&bytes).and_then(|fields| fields.finish(Some(())))?;

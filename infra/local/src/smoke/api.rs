@@ -40,6 +40,11 @@ impl Api {
         answer(self.client.get(format!("{}{path}", self.url))).await
     }
 
+    pub(super) async fn get_as(&self, caller: &Caller, path: &str) -> Result<Answer> {
+        let request = self.client.get(format!("{}{path}", self.url));
+        answer(request.bearer_auth(&caller.token)).await
+    }
+
     pub(super) async fn post(
         &self,
         caller: &Caller,

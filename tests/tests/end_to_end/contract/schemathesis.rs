@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use gavel_local::paths;
-use gavel_tests::World;
 use gavel_tests::world::{Bidder, key};
+use gavel_tests::{World, eventually};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -51,8 +51,9 @@ pub(super) async fn things(world: &World) -> Result<Things> {
     let scheduled = to_drive(world).await?.into_iter().skip(1).step_by(2).collect();
     auctions.extend([driven[0].clone(), world.auction(json!({"category": "art"})).await?]);
     let (chatted, messages) = chat(world).await?;
-    auctions.push(NOWHERE.to_owned());
     bids.push(format!("{NOWHERE}_{}", "0".repeat(32)));
+    let (shown, own) = to_watch(world, &auctions).await?;
+    auctions.push(NOWHERE.to_owned());
     let keys = (0..KEYS).map(|_| key()).collect();
     Ok(Things(vec![
         ("auctions", auctions),
@@ -62,6 +63,8 @@ pub(super) async fn things(world: &World) -> Result<Things> {
         ("driven", driven),
         ("ended", ended),
         ("scheduled", scheduled),
+        ("shown", shown),
+        ("own", own),
         ("keys", keys),
     ]))
 }
@@ -100,6 +103,24 @@ async fn chat(world: &World) -> Result<(String, Vec<String>)> {
     Ok((auction, messages))
 }
 
+/// Auctions whose channel is there: everybody's, and a private one of `bidders[0]`, who sends to that.
+async fn to_watch(world: &World, auctions: &[String]) -> Result<(Vec<String>, Vec<String>)> {
+    let asker = &world.bidders[0];
+    let private = long(json!({"title": "A vase", "starting_price": 100, "private": true}));
+    let private = world.edge.post("/v1/auctions", &asker.token, &key(), &private).await?;
+    let own = text(&private.body["id"]);
+    let mut shown = auctions[..2].to_vec();
+    shown.push(own.clone());
+    for auction in &shown {
+        let path = format!("/v1/auctions/{auction}/playback");
+        let look = || world.edge.get(&path, &asker.token);
+        eventually("a channel", WITHIN, look, |reply| reply.status == 200).await?;
+    }
+    shown.extend([auctions[4].clone(), NOWHERE.to_owned()]);
+    // Asked for one's own it takes turns at IVS: others' are refused at once.
+    Ok((shown, vec![own, auctions[0].clone(), auctions[1].clone(), NOWHERE.to_owned()]))
+}
+
 async fn act(world: &World, auction: &str, action: &str, who: &Bidder) -> Result<()> {
     let path = format!("/v1/auctions/{auction}/{action}");
     let done = world.edge.act(&path, &who.token).await?;
@@ -131,7 +152,12 @@ pub(super) async fn run(world: &World, things: &Things, asker: Option<&Bidder>) 
     if let Some(asker) = asker {
         command.env("GAVEL_TOKEN", &asker.token);
     } else {
-        command.args(["--include-method", "GET", "--exclude-path-regex", "^/v1/(me|bids)(/|$)"]);
+        command.args([
+            "--include-method",
+            "GET",
+            "--exclude-path-regex",
+            "^/v1/(me|bids)(/|$)|/ingest$",
+        ]);
     }
     command.arg("--report-json-path").arg(&report);
     command.arg(format!("{}{CONTRACT}", world.stack.settings.edge_url));

@@ -1,0 +1,1 @@
+select slot::text as slot, private, state, arn, ingest_endpoint, playback_url, failures from channels

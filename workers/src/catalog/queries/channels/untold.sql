@@ -1,0 +1,7 @@
+-- Revocations that the video service does not know of yet, while there is something to watch.
+select revoked_viewers.auction_id, revoked_viewers.viewer_id, channels.arn
+from revoked_viewers
+join channels on channels.auction_id = revoked_viewers.auction_id and channels.state = 'assigned'
+where not revoked_viewers.told
+order by revoked_viewers.revoked_at
+limit $1
