@@ -10,6 +10,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::history::BidHistory;
 use crate::ledger::Ledger;
+use crate::notify::{Links, Notifications};
 use crate::users::{Devices, Erasures, Roster, Users};
 
 /// Everything the API needs. Cheap to clone.
@@ -22,6 +23,8 @@ pub struct Deps {
     pub(super) roster: Roster,
     pub(super) devices: Option<Devices>,
     pub(super) erasures: Erasures,
+    pub(super) notifications: Notifications,
+    pub(super) links: Links,
     pub(super) policy: Arc<Policy>,
     pub(super) verifier: Verifier,
     pub(super) metrics: Metrics,
@@ -52,7 +55,7 @@ pub(super) struct Policy {
 }
 
 impl Deps {
-    /// Of `config` the region, the policy and the edge's keys are used.
+    /// Of `config` the region, the policy, the edge's keys and what makes links are used.
     pub fn new(
         config: &Config,
         ledger: Ledger,
@@ -67,6 +70,8 @@ impl Deps {
         };
         Self {
             ledger,
+            notifications: Notifications::new(&catalog),
+            links: Links::new(config.public_url.clone(), config.link_key.clone()),
             catalog,
             history: Arc::new(history),
             users: people.users,
@@ -97,5 +102,7 @@ part!(users: Users);
 part!(roster: Roster);
 part!(devices: Option<Devices>);
 part!(erasures: Erasures);
+part!(notifications: Notifications);
+part!(links: Links);
 part!(policy: Arc<Policy>);
 part!(metrics: Metrics);

@@ -2,12 +2,12 @@
 
 use gavel_core::wire::{
     AuctionView, BidItem, BidReceipt, BidRequest, Code, CreateAuction, DeletedMe, EditAuction,
-    EditMe, MeView, OwnBidItem, Page, StateView, Status, schema,
+    EditMe, FollowView, MeView, OwnBidItem, Page, StateView, Status, schema,
 };
 use schemars::SchemaGenerator;
 
 use super::contract::{Access, Operation, Routes};
-use super::{auctions, bids, drive, edit, me};
+use super::{auctions, bids, drive, edit, me, notices};
 
 /// The routes. The contract's own is added by [`Routes::finish`].
 pub(super) fn routes() -> Routes {
@@ -44,6 +44,10 @@ pub(super) fn routes() -> Routes {
         )
         .get("/v1/auctions/{id}/bids", bids::list, list_bids())
         .post("/v1/auctions/{id}/bids", bids::place, place_bid())
+        .put("/v1/auctions/{id}/follow", notices::follow, follow())
+        .delete("/v1/auctions/{id}/follow", notices::unfollow, unfollow())
+        .get("/v1/unsubscribe", notices::ask, ask_to_unsubscribe())
+        .post("/v1/unsubscribe", notices::unsubscribe, unsubscribe())
         .get("/v1/bids/{bid_id}", bids::show, show_bid())
         .get("/v1/me/bids", bids::own, list_own_bids())
         .get("/v1/me", me::show, show_me())
@@ -121,6 +125,30 @@ fn place_bid() -> Operation {
             Code::IdempotencyConflict,
             Code::BidAboveCeiling,
         ])
+}
+
+fn follow() -> Operation {
+    Operation::new("followAuction", "Hear when an auction opens", Access::SignedIn)
+        .answers::<FollowView>(200, "It is followed. Asking twice is harmless.")
+}
+
+fn unfollow() -> Operation {
+    Operation::new("unfollowAuction", "Not hear when an auction opens", Access::SignedIn)
+        .answers::<FollowView>(200, "It is not followed. Asking twice is harmless.")
+}
+
+fn ask_to_unsubscribe() -> Operation {
+    Operation::new("showUnsubscribe", "Ask whether to send no more messages", Access::Anyone)
+        .about("The page that a link in a message leads to. It changes nothing.")
+        .query("token", "That of the link; required.", |_| schema::link_token())
+        .answers_page(200, "A page with a button.")
+}
+
+fn unsubscribe() -> Operation {
+    Operation::new("unsubscribe", "Get no more messages", Access::Anyone)
+        .about("One click (RFC 8058): the link's token is all it takes, and a body is not read.")
+        .query("token", "That of the link; required.", |_| schema::link_token())
+        .answers_page(200, "No more messages are sent. Asking twice is harmless.")
 }
 
 fn show_bid() -> Operation {

@@ -95,6 +95,16 @@ impl Routes {
         self.on(&Method::PATCH, MethodFilter::PATCH, path, handler, operation)
     }
 
+    /// Serves and documents `PUT path`.
+    pub(super) fn put<T: 'static>(
+        self,
+        path: &'static str,
+        handler: impl Handler<T, Deps>,
+        operation: Operation,
+    ) -> Self {
+        self.on(&Method::PUT, MethodFilter::PUT, path, handler, operation)
+    }
+
     /// Serves and documents `DELETE path`.
     pub(super) fn delete<T: 'static>(
         self,
