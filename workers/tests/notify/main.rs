@@ -38,7 +38,7 @@ async fn what_is_delivered_twice_is_told_once_and_to_the_right_people() {
     );
     for mail in &mails.0 {
         let html = mail["BodyHtml"].as_str().unwrap();
-        assert!(html.contains("A &lt;b&gt;walnut&lt;/b&gt; desk"), "{html}");
+        assert!(html.contains("A &lt;b&gt;walnut&lt;&#x2f;b&gt; desk"), "{html}");
         assert!(mail["BodyText"].as_str().unwrap().contains("USD 1,234.56"), "{mail}");
     }
 
@@ -120,6 +120,7 @@ async fn what_ses_rejects_is_given_up_and_holds_nobody_up() {
     world.send("2", &[world.bid(2, &first, None, 100), world.unsold(3)]).await;
     world.consume();
     world.deliver();
+    world.until_queue_is_empty().await;
     world.until_nothing_is_pending().await;
     assert_eq!(world.mails().await.0.len(), 1);
     assert_eq!(world.count("status = 'failed' and reason = 'MessageRejected'").await, 1);

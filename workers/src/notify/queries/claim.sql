@@ -17,9 +17,9 @@ with due as (
 update notifications as n
 set leased_until = now() + make_interval(secs => $1), attempts = n.attempts + 1
 from due
-    join notifications as row on row.id = due.id
-    join auctions on auctions.id = row.auction_id
-    left join users on users.user_id = row.user_id
+    join notifications as mine on mine.id = due.id
+    join auctions on auctions.id = mine.auction_id
+    left join users on users.user_id = mine.user_id
 where n.id = due.id
 returning
     n.id, n.auction_id, n.user_id, n.kind, n.facts, n.attempts,
