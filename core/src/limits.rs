@@ -71,3 +71,5 @@ pub const PAGE_ITEMS_DEFAULT: u32 = 50;
 pub const PAGE_ITEMS_MAX: u32 = 100;
 /// Length of a cursor in bytes; ours stay under 400.
 pub const CURSOR_LEN_MAX: usize = 1_024;
+/// Length of a token in a message's link; the longest user id and its signature have 130.
+pub const LINK_TOKEN_LEN_MAX: usize = 160;

@@ -9,7 +9,7 @@ use gavel_core::ids::RegionCode;
 use gavel_core::wire::Level;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::limits::{SHARDS_MAX, VIDEO_POOL_MAX};
+use crate::limits::{EMAIL_RATE_MAX, SHARDS_MAX, VIDEO_POOL_MAX};
 use crate::video::PlaybackKey;
 
 /// Every setting with its default: also the documentation.
@@ -22,7 +22,7 @@ const EDGE_KEY_CHARS_MIN: usize = 32;
 const TAG_VALUE: &str = "1 to 64 letters, digits, dashes, dots or underscores";
 
 /// A setting, the environment variable that overrides it, and whether it is secret.
-const SETTINGS: [(&str, &str, bool); 30] = [
+const SETTINGS: [(&str, &str, bool); 31] = [
     ("listen", "GAVEL_LISTEN", false),
     ("region", "GAVEL_REGION", false),
     ("acknowledge", "GAVEL_ACKNOWLEDGE", false),
@@ -45,6 +45,7 @@ const SETTINGS: [(&str, &str, bool); 30] = [
     ("public_url", "GAVEL_PUBLIC_URL", false),
     ("email_from", "GAVEL_EMAIL_FROM", false),
     ("email_configuration_set", "GAVEL_EMAIL_CONFIGURATION_SET", false),
+    ("email_rate_per_s", "GAVEL_EMAIL_RATE_PER_S", false),
     ("link_key", "GAVEL_LINK_KEY", true),
     ("push_application_arn", "GAVEL_SNS_PUSH_APPLICATION_ARN", false),
     ("deployment", "GAVEL_DEPLOYMENT", false),
@@ -90,6 +91,7 @@ pub struct Config {
     pub public_url: String,
     pub email_from: String,
     pub email_configuration_set: Option<String>,
+    pub email_rate_per_s: u32,
     pub link_key: SecretString,
     pub push_application_arn: Option<String>,
     pub deployment: String,
@@ -212,6 +214,10 @@ impl Reader {
         let email_configuration_set = self.optional("email_configuration_set", |reader, name| {
             reader.parsed(name, "the name of a configuration set")
         });
+        let email_rate_per_s =
+            self.checked("email_rate_per_s", "a number from 1 to 1000", |text| {
+                text.parse().ok().filter(|rate| (1..=EMAIL_RATE_MAX).contains(rate))
+            });
         let link_key = self.key("link_key");
         let push_application_arn =
             self.optional("push_application_arn", |reader, name| reader.arn(name));
@@ -252,6 +258,7 @@ impl Reader {
             public_url: public_url?,
             email_from: email_from?,
             email_configuration_set,
+            email_rate_per_s: email_rate_per_s?,
             link_key: link_key?,
             push_application_arn,
             deployment: deployment?,

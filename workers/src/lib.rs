@@ -11,6 +11,7 @@ pub mod history;
 pub mod ledger;
 mod lifecycle;
 pub mod limits;
+pub mod notify;
 pub(crate) mod queue;
 pub mod relay;
 pub mod roles;

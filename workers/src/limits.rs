@@ -217,6 +217,37 @@ pub(crate) const HOLD_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// then on it is hidden for [`MESSAGE_HIDDEN_S`] each time, so that it does not keep everybody busy.
 pub(crate) const DEAD_LETTER_RECEIVES_MAX: u32 = 20;
 
+// ---- notify -------------------------------------------------------------------------------------
+
+/// Readers of the notification queue in one worker. Writing rows is quick; sending is not theirs.
+pub(crate) const NOTIFY_CONSUMERS: usize = 2;
+/// How long one attempt at a batch of messages begins new ones; with one more
+/// [`CATALOG_QUERY_MAX`] below [`MESSAGE_HIDDEN_S`].
+pub(crate) const NOTES_WRITE_MAX: Duration = Duration::from_secs(5);
+/// Between two pieces of news of being outbid, to one person of one auction. More often is a nuisance.
+pub(crate) const OUTBID_PAUSE: Duration = Duration::from_secs(60);
+/// How often the sender looks for what is due.
+pub(crate) const NOTIFY_TICK: Duration = Duration::from_millis(500);
+/// Messages one sender claims at once.
+pub(crate) const CLAIMED_MAX: u32 = 50;
+/// How long a sender has for what it claimed: at the slowest pace, one a second, 50 s, and then the
+/// calls of the last. A dead sender's messages wait this long.
+pub(crate) const NOTIFY_LEASE: Duration = Duration::from_secs(90);
+/// Longest call to SES, SNS or Cognito, retries included.
+pub(crate) const NOTIFY_CALL_MAX: Duration = Duration::from_secs(10);
+/// First and longest pause before a message is tried again.
+pub(crate) const RESEND_PAUSE_MIN: Duration = Duration::from_secs(2);
+/// See [`RESEND_PAUSE_MIN`].
+pub(crate) const RESEND_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// Age at which a message is not sent any more: a day later it is no news.
+pub(crate) const NEWS_AGE_MAX: Duration = Duration::from_secs(86_400);
+/// Addresses one worker remembers. Each takes about 200 bytes.
+pub(crate) const ADDRESSES_CACHED_MAX: usize = 10_000;
+/// Age at which an address is asked for again: so long a changed one may be written to.
+pub(crate) const ADDRESS_AGE_MAX: Duration = Duration::from_secs(600);
+/// Most messages a second that may be configured; SES gives large senders some hundreds.
+pub(crate) const EMAIL_RATE_MAX: u32 = 1_000;
+
 // ---- api ----------------------------------------------------------------------------------------
 
 /// Longest a request may take, body included: below the 8 s the edge waits, so that the answer is

@@ -22,9 +22,10 @@ use crate::config::Config;
 use crate::ledger::keys::Outlet;
 use crate::ledger::{self, Ledger, Redis, Wakes};
 use crate::limits::{
-    ACCOUNT_CALL_MAX, AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, IVS_CALL_MAX, SQS_RECEIVE_MAX,
-    SQS_SEND_MAX, WAKE_SILENCE_MAX,
+    ACCOUNT_CALL_MAX, AWS_CONNECT_MAX, DRAIN_MAX, DYNAMODB_CALL_MAX, IVS_CALL_MAX, NOTIFY_CALL_MAX,
+    SQS_RECEIVE_MAX, SQS_SEND_MAX, WAKE_SILENCE_MAX,
 };
+use crate::notify::{self, Directory, Links, Notifications, Post};
 use crate::relay::{self, EventQueue};
 use crate::users::{Accounts, Devices, Eraser, Greeter, Users};
 use crate::video::{self, Pace, PlaybackKey, Spare, Video};
@@ -41,6 +42,8 @@ pub enum Role {
     Relay,
     /// Carries bids from SQS to DynamoDB.
     History,
+    /// Tells people of their auctions: SQS to SES and SNS.
+    Notify,
     /// Closes auctions on time and records their results.
     Timer,
     /// Carries chat messages from SQS to DynamoDB.
@@ -106,6 +109,9 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
         );
         tasks.start("history", consumer.run(stop.clone()));
     }
+    if plays(Role::Notify) {
+        start_notify(&mut tasks, &config, &aws, &catalog, &stop)?;
+    }
     let mut serving = Tasks::default();
     if plays(Role::Timer) {
         serving.start("timer", timer::run(ledger.clone(), catalog.clone(), stop_api.clone()));
@@ -144,6 +150,50 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     tasks.finish().await;
     tracing::info!("worker stopped");
     ended.map_or(Ok(()), |name| Err(anyhow!("{name} ended by itself")))
+}
+
+/// Starts all that tells people of their auctions.
+fn start_notify(
+    tasks: &mut Tasks,
+    config: &Config,
+    aws: &SdkConfig,
+    catalog: &Catalog,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let notifications = Notifications::new(catalog);
+    let queue = sqs(aws, SQS_RECEIVE_MAX);
+    let url = config.sqs_notification_queue_url.clone();
+    let consumer = notify::Consumer::new(queue.clone(), url, notifications.clone());
+    tasks.start("notifications", consumer.run(stop.clone()));
+    if let Some(url) = config.sqs_email_feedback_queue_url.clone() {
+        let consumer = notify::FeedbackConsumer::new(queue, url, notifications.clone());
+        tasks.start("feedback on e-mail", consumer.run(stop.clone()));
+    }
+    let timeouts = timeouts(NOTIFY_CALL_MAX);
+    let cognito = aws_sdk_cognitoidentityprovider::config::Builder::from(aws);
+    let cognito = cognito.timeout_config(timeouts.clone()).build();
+    let cognito = aws_sdk_cognitoidentityprovider::Client::from_conf(cognito);
+    // A repeat of these sends a second message: only the sender may decide on one.
+    let ses = aws_sdk_sesv2::config::Builder::from(aws).timeout_config(timeouts.clone());
+    let ses = ses.retry_config(RetryConfig::disabled()).build();
+    let sns = aws_sdk_sns::config::Builder::from(aws).timeout_config(timeouts);
+    let sns = sns.retry_config(RetryConfig::disabled()).build();
+    let post = Post::new(
+        aws_sdk_sesv2::Client::from_conf(ses),
+        aws_sdk_sns::Client::from_conf(sns),
+        config.email_from.clone(),
+        config.email_configuration_set.clone(),
+    );
+    let sender = notify::Sender::new(
+        notifications,
+        Directory::new(cognito, config.cognito_user_pool_id.clone()),
+        post,
+        Links::new(config.public_url.clone(), config.link_key.clone()),
+        config.email_rate_per_s,
+    );
+    let sender = sender.map_err(|error| anyhow!(error)).context("a template is not valid")?;
+    tasks.start("sending of messages", sender.run(stop.clone()));
+    Ok(())
 }
 
 /// An SQS client whose calls end after `longest`: the SDK itself would wait for an answer for ever.

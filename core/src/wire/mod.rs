@@ -27,7 +27,7 @@ pub use fields::{FieldError, Fields};
 pub use me::{Channel, DeletedMe, DisplayName, EditMe, MeView, NotificationsView};
 pub use problem::{Code, PROBLEM_CONTENT_TYPE, Problem};
 pub use video::{IngestView, PlaybackView, RevocationView, RevokeViewer};
-pub use views::{BidItem, OwnBidItem, Page, StateView, TopBidView};
+pub use views::{BidItem, FollowView, OwnBidItem, Page, StateView, TopBidView};
 
 #[cfg(test)]
 mod tests;

@@ -46,6 +46,16 @@ pub struct StateView {
     pub outcome: Option<String>,
 }
 
+/// Whether somebody hears when an auction opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FollowView {
+    /// Which auction.
+    pub auction_id: AuctionId,
+    /// Whether the caller follows it now.
+    pub following: bool,
+}
+
 /// One of the best distinct bidders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use gavel_core::ids::IdempotencyKey;
 use gavel_core::wire::{Code, PROBLEM_CONTENT_TYPE, Problem};
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, RETRY_AFTER,
-    VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, LOCATION, REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -24,7 +25,7 @@ use crate::validate::headers::IDEMPOTENCY_KEY;
 pub type Reply = http::Response<Bytes>;
 
 /// The headers of a region's reply that the client gets.
-const PASSED: [HeaderName; 8] = [
+const PASSED: [HeaderName; 10] = [
     CONTENT_TYPE,
     RETRY_AFTER,
     LOCATION,
@@ -33,6 +34,8 @@ const PASSED: [HeaderName; 8] = [
     LAST_MODIFIED,
     HeaderName::from_static("ratelimit"),
     HeaderName::from_static("ratelimit-policy"),
+    CONTENT_SECURITY_POLICY,
+    REFERRER_POLICY,
 ];
 
 /// What belongs on every reply to one request.

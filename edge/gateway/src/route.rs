@@ -41,6 +41,10 @@ pub enum Route {
     PlaceBid(AuctionId),
     /// `GET /v1/auctions/{id}/bids`
     Bids(AuctionId),
+    /// `PUT` and `DELETE /v1/auctions/{id}/follow`
+    Follow(AuctionId),
+    /// `GET` and `POST /v1/unsubscribe`
+    Unsubscribe,
     /// `GET /v1/bids/{bid_id}`
     Bid(BidId),
     /// `GET /v1/me/bids`
@@ -90,6 +94,10 @@ static TABLE: &[(Method, &str, Make)] = &[
     (Method::POST, "/v1/auctions/{id}/playback/revoke", Make::Auction(Route::RevokeViewer)),
     (Method::GET, "/v1/auctions/{id}/bids", Make::Auction(Route::Bids)),
     (Method::POST, "/v1/auctions/{id}/bids", Make::Auction(Route::PlaceBid)),
+    (Method::PUT, "/v1/auctions/{id}/follow", Make::Auction(Route::Follow)),
+    (Method::DELETE, "/v1/auctions/{id}/follow", Make::Auction(Route::Follow)),
+    (Method::GET, "/v1/unsubscribe", Make::Plain(|| Route::Unsubscribe)),
+    (Method::POST, "/v1/unsubscribe", Make::Plain(|| Route::Unsubscribe)),
     (Method::GET, "/v1/bids/{bid_id}", Make::Bid(Route::Bid)),
     (Method::GET, "/v1/me/bids", Make::Plain(|| Route::OwnBids)),
     (Method::GET, "/v1/me", Make::Plain(|| Route::Me)),
@@ -141,7 +149,8 @@ impl Route {
             | Self::State(_)
             | Self::Playback(_)
             | Self::Bids(_)
-            | Self::Chat(_) => false,
+            | Self::Chat(_)
+            | Self::Unsubscribe => false,
             Self::CreateAuction
             | Self::EditAuction(_)
             | Self::Drive(_)
@@ -149,6 +158,7 @@ impl Route {
             | Self::ResetKey(_)
             | Self::RevokeViewer(_)
             | Self::PlaceBid(_)
+            | Self::Follow(_)
             | Self::Bid(_)
             | Self::OwnBids
             | Self::Me
@@ -174,6 +184,7 @@ impl Route {
                 | Self::DeleteMe
                 | Self::PostChat(_)
                 | Self::ModerateChat(_)
+                | Self::Follow(_)
         )
     }
 
@@ -198,7 +209,8 @@ impl Route {
             | Self::PlaceBid(id)
             | Self::Bids(id)
             | Self::Chat(id)
-            | Self::PostChat(id) => Some(id.region().to_owned()),
+            | Self::PostChat(id)
+            | Self::Follow(id) => Some(id.region().to_owned()),
             Self::ModerateChat(id) => Some(id.auction().region().to_owned()),
             Self::Bid(id) => Some(id.auction().region().to_owned()),
             _ => None,
@@ -279,6 +291,10 @@ mod tests {
             ("DELETE", format!("/v1/auctions/{{id}}/chat/{bid}"), moderate()),
             ("PUT", format!("/v1/auctions/{{id}}/chat/{bid}/mute"), moderate()),
             ("DELETE", format!("/v1/auctions/{{id}}/chat/{bid}/mute"), moderate()),
+            ("PUT", "/v1/auctions/{id}/follow".to_owned(), Route::Follow(id())),
+            ("DELETE", "/v1/auctions/{id}/follow".to_owned(), Route::Follow(id())),
+            ("GET", "/v1/unsubscribe".to_owned(), Route::Unsubscribe),
+            ("POST", "/v1/unsubscribe".to_owned(), Route::Unsubscribe),
         ];
         assert_eq!(table.len(), Route::all().count());
         for (method, path, route) in table {

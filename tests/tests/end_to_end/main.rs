@@ -7,6 +7,7 @@ mod closing;
 mod cluster;
 mod contract;
 mod delivery;
+mod messages;
 mod opening;
 mod outage;
 mod requests;

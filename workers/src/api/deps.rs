@@ -11,6 +11,7 @@ use crate::chat::Chat;
 use crate::config::Config;
 use crate::history::BidHistory;
 use crate::ledger::Ledger;
+use crate::notify::{Links, Notifications};
 use crate::users::{Devices, Erasures, Roster, Users};
 use crate::video::Video;
 
@@ -26,6 +27,8 @@ pub struct Deps {
     pub(super) erasures: Erasures,
     pub(super) chat: Chat,
     pub(super) video: Video,
+    pub(super) notifications: Notifications,
+    pub(super) links: Links,
     pub(super) policy: Arc<Policy>,
     pub(super) verifier: Verifier,
     pub(super) metrics: Metrics,
@@ -57,7 +60,7 @@ pub(super) struct Policy {
 }
 
 impl Deps {
-    /// Of `config` the region, the policy and the edge's keys are used.
+    /// Of `config` the region, the policy, the edge's keys and what makes links are used.
     pub fn new(
         config: &Config,
         ledger: Ledger,
@@ -73,6 +76,8 @@ impl Deps {
         };
         Self {
             ledger,
+            notifications: Notifications::new(&catalog),
+            links: Links::new(config.public_url.clone(), config.link_key.clone()),
             catalog,
             history: Arc::new(history),
             users: people.users,
@@ -107,5 +112,7 @@ part!(devices: Option<Devices>);
 part!(erasures: Erasures);
 part!(chat: Chat);
 part!(video: Video);
+part!(notifications: Notifications);
+part!(links: Links);
 part!(policy: Arc<Policy>);
 part!(metrics: Metrics);

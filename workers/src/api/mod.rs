@@ -14,6 +14,7 @@ mod health;
 mod identity;
 mod layers;
 mod me;
+mod notices;
 mod path;
 mod problem;
 mod query;

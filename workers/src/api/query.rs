@@ -2,7 +2,9 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use gavel_core::limits::{CURSOR_LEN_MAX, LABEL_CHARS_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
+use gavel_core::limits::{
+    CURSOR_LEN_MAX, LABEL_CHARS_MAX, LINK_TOKEN_LEN_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
+};
 use gavel_core::wire::{FieldError, Problem, Status};
 
 use super::problem::ApiError;
@@ -20,6 +22,12 @@ pub(super) struct PageQuery {
 pub(super) struct ListQuery {
     pub(super) filter: Filter,
     pub(super) page: PageQuery,
+}
+
+/// The token of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TokenQuery {
+    pub(super) token: String,
 }
 
 /// The parameters nobody took yet, and the faults so far.
@@ -99,6 +107,25 @@ fn list(query: &str) -> Result<ListQuery, ApiError> {
     parameters.finish(list)
 }
 
+fn token(query: &str) -> Result<TokenQuery, ApiError> {
+    let mut parameters = Parameters::of(query);
+    let token = parameters.take("token", "must be that of a link of ours", |text| {
+        (1..=LINK_TOKEN_LEN_MAX).contains(&text.len()).then(|| text.to_owned())
+    });
+    if token.is_none() && parameters.errors.is_empty() {
+        parameters.errors.push(FieldError::new("token", "is required"));
+    }
+    parameters.finish(TokenQuery { token: token.unwrap_or_default() })
+}
+
+impl<S: Sync> FromRequestParts<S> for TokenQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        token(parts.uri.query().unwrap_or_default())
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for PageQuery {
     type Rejection = ApiError;
 
@@ -146,5 +173,13 @@ mod tests {
             assert!(list(wrong).is_err(), "{wrong}");
         }
         assert!(page("status=live").is_err());
+    }
+
+    #[test]
+    fn a_link_has_one_token() {
+        assert_eq!(token("token=a.b").unwrap().token, "a.b");
+        for wrong in ["", "token=", "token=a&token=a", "token=a&x=1"] {
+            assert!(token(wrong).is_err(), "{wrong}");
+        }
     }
 }

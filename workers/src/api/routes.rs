@@ -2,13 +2,13 @@
 
 use gavel_core::wire::{
     AuctionView, BidItem, BidReceipt, BidRequest, ChatDeleted, ChatMessage, ChatMute, ChatRequest,
-    Code, CreateAuction, DeletedMe, EditAuction, EditMe, IngestView, MeView, OwnBidItem, Page,
-    PlaybackView, RevocationView, RevokeViewer, StateView, Status, schema,
+    Code, CreateAuction, DeletedMe, EditAuction, EditMe, FollowView, IngestView, MeView,
+    OwnBidItem, Page, PlaybackView, RevocationView, RevokeViewer, StateView, Status, schema,
 };
 use schemars::SchemaGenerator;
 
 use super::contract::{Access, Operation, Routes};
-use super::{auctions, bids, chat, drive, edit, me, video};
+use super::{auctions, bids, chat, drive, edit, me, notices, video};
 
 /// The routes. The contract's own is added by [`Routes::finish`].
 pub(super) fn routes() -> Routes {
@@ -54,6 +54,10 @@ pub(super) fn routes() -> Routes {
         .delete("/v1/auctions/{id}/chat/{message_id}", chat::delete, delete_chat())
         .put("/v1/auctions/{id}/chat/{message_id}/mute", chat::mute, mute_chat())
         .delete("/v1/auctions/{id}/chat/{message_id}/mute", chat::unmute, unmute_chat())
+        .put("/v1/auctions/{id}/follow", notices::follow, follow())
+        .delete("/v1/auctions/{id}/follow", notices::unfollow, unfollow())
+        .get("/v1/unsubscribe", notices::ask, ask_to_unsubscribe())
+        .post("/v1/unsubscribe", notices::unsubscribe, unsubscribe())
         .get("/v1/bids/{bid_id}", bids::show, show_bid())
         .get("/v1/me/bids", bids::own, list_own_bids())
         .get("/v1/me", me::show, show_me())
@@ -160,6 +164,30 @@ fn place_bid() -> Operation {
             Code::IdempotencyConflict,
             Code::BidAboveCeiling,
         ])
+}
+
+fn follow() -> Operation {
+    Operation::new("followAuction", "Hear when an auction opens", Access::SignedIn)
+        .answers::<FollowView>(200, "It is followed. Asking twice is harmless.")
+}
+
+fn unfollow() -> Operation {
+    Operation::new("unfollowAuction", "Not hear when an auction opens", Access::SignedIn)
+        .answers::<FollowView>(200, "It is not followed. Asking twice is harmless.")
+}
+
+fn ask_to_unsubscribe() -> Operation {
+    Operation::new("showUnsubscribe", "Ask whether to send no more messages", Access::Anyone)
+        .about("The page that a link in a message leads to. It changes nothing.")
+        .query("token", "That of the link; required.", |_| schema::link_token())
+        .answers_page(200, "A page with a button.")
+}
+
+fn unsubscribe() -> Operation {
+    Operation::new("unsubscribe", "Get no more messages", Access::Anyone)
+        .about("One click (RFC 8058): the link's token is all it takes, and a body is not read.")
+        .query("token", "That of the link; required.", |_| schema::link_token())
+        .answers_page(200, "No more messages are sent. Asking twice is harmless.")
 }
 
 fn show_bid() -> Operation {

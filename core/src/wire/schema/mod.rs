@@ -14,8 +14,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::ids::{AuctionId, BidId, IdempotencyKey, MessageId, UserId};
 use crate::limits::{
-    CURSOR_LEN_MAX, IDEMPOTENCY_KEY_LEN_MAX, LABEL_CHARS_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
-    REGION_CODE_LEN_MAX, REGION_CODE_LEN_MIN, USER_ID_LEN_MAX,
+    CURSOR_LEN_MAX, IDEMPOTENCY_KEY_LEN_MAX, LABEL_CHARS_MAX, LINK_TOKEN_LEN_MAX,
+    PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, REGION_CODE_LEN_MAX, REGION_CODE_LEN_MIN, USER_ID_LEN_MAX,
 };
 use crate::money::{Amount, Currency};
 use crate::time::Timestamp;
@@ -145,6 +145,12 @@ schema!(
 #[must_use]
 pub fn cursor() -> Schema {
     json_schema!({ "type": "string", "pattern": format!("^[!-~]{{1,{CURSOR_LEN_MAX}}}$") })
+}
+
+/// The query parameter `token` of a link in a message.
+#[must_use]
+pub fn link_token() -> Schema {
+    json_schema!({ "type": "string", "pattern": format!("^[A-Za-z0-9._-]{{1,{LINK_TOKEN_LEN_MAX}}}$") })
 }
 
 /// The query parameter `limit`.

@@ -39,9 +39,12 @@ where
         Route::RevokeViewer(_) => VIEWER_BODY_BYTES_MAX,
         Route::EditMe => ME_BODY_BYTES_MAX,
         Route::PostChat(_) => CHAT_BODY_BYTES_MAX,
-        Route::Drive(_) | Route::ResetKey(_) | Route::DeleteMe | Route::ModerateChat(_) => {
-            EMPTY_BODY_BYTES_MAX
-        }
+        Route::Drive(_)
+        | Route::ResetKey(_)
+        | Route::Follow(_)
+        | Route::DeleteMe
+        | Route::ModerateChat(_) => EMPTY_BODY_BYTES_MAX,
+        // What a mail program posts to unsubscribe (RFC 8058) says nothing that the address does not.
         _ => return Ok(Bytes::new()),
     };
     if bytes_max != EMPTY_BODY_BYTES_MAX {

@@ -1,7 +1,7 @@
 //! Query parameters: each known, at most once, and of its type. Unknown ones are refused, so that a
 //! misspelt filter never shows everything.
 
-use gavel_core::limits::{CURSOR_LEN_MAX, LABEL_CHARS_MAX, PAGE_ITEMS_MAX};
+use gavel_core::limits::{CURSOR_LEN_MAX, LABEL_CHARS_MAX, LINK_TOKEN_LEN_MAX, PAGE_ITEMS_MAX};
 use gavel_core::wire::{FieldError, Status};
 
 use crate::limits::QUERY_BYTES_MAX;
@@ -18,6 +18,7 @@ pub fn check(route: &Route, query: Option<&str>) -> Result<(), Refusal> {
     let known: &[&str] = match route {
         Route::ListAuctions => &["status", "category", "cursor", "limit"],
         Route::Bids(_) | Route::OwnBids | Route::Chat(_) => &["cursor", "limit"],
+        Route::Unsubscribe => &["token"],
         _ => &[],
     };
     let mut seen: Vec<String> = Vec::new();
@@ -57,6 +58,11 @@ fn fault(name: &str, value: &str) -> Option<String> {
             (1..=CURSOR_LEN_MAX).contains(&value.len())
                 && value.bytes().all(|b| b.is_ascii_graphic()),
             "must be a `next_cursor` of this list".to_owned(),
+        ),
+        "token" => (
+            (1..=LINK_TOKEN_LEN_MAX).contains(&value.len())
+                && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)),
+            "must be that of a link in a message".to_owned(),
         ),
         _ => (
             !value.trim().is_empty()
@@ -125,6 +131,10 @@ mod tests {
             assert_eq!(faults(&Route::ListAuctions, query), expected, "{query}");
         }
         assert_eq!(faults(&Route::OwnBids, "status=live"), ["status"]);
+        for token in ["token=", "token=a%20b", "token=%3Cb%3E", "token=a&token=a"] {
+            assert_eq!(faults(&Route::Unsubscribe, token), ["token"], "{token}");
+        }
+        assert!(faults(&Route::Unsubscribe, "token=dXNlcg.bWFj-_").is_empty());
         assert_eq!(faults(&Route::CreateAuction, "dry_run=1"), ["dry_run"]);
         assert_eq!(
             faults(&Route::ListAuctions, &format!("cursor={}", "a".repeat(1_025))),

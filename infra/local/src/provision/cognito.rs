@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::{
-    AuthFlowType, ExplicitAuthFlowsType, MessageActionType,
+    AttributeType, AuthFlowType, ExplicitAuthFlowsType, MessageActionType,
 };
 use futures::future::try_join_all;
 
@@ -20,6 +20,12 @@ const APP_CLIENT: &str = "gavel-web";
 
 /// An app client whose tokens it must refuse.
 const OTHER_APP_CLIENT: &str = "somebody-else";
+
+/// The sample account that has a phone.
+const WITH_PHONE: &str = "bidder-2";
+
+/// Its number.
+const PHONE: &str = "+12025550123";
 
 pub(super) struct Pool {
     pub(super) id: String,
@@ -87,6 +93,7 @@ pub async fn add_user(
     groups: &[&str],
 ) -> Result<()> {
     let create = client.admin_create_user().user_pool_id(pool_id).username(name);
+    let create = create.set_user_attributes(Some(addresses(name)?));
     match create.message_action(MessageActionType::Suppress).send().await {
         Err(e) if e.as_service_error().is_some_and(|e| e.is_username_exists_exception()) => {}
         made => drop(made.with_context(|| format!("making the account {name}"))?),
@@ -98,6 +105,20 @@ pub async fn add_user(
         add.group_name(*group).send().await.with_context(|| format!("adding {name} to {group}"))?;
     }
     Ok(())
+}
+
+/// Where messages to an account go: an e-mail address, and for one of them a phone, too. Neither can
+/// belong to anybody: the names and numbers are reserved for examples.
+fn addresses(name: &str) -> Result<Vec<AttributeType>> {
+    let email = format!("{name}@gavel.example");
+    let mut pairs = vec![("email", email.as_str()), ("email_verified", "true")];
+    if name == WITH_PHONE {
+        pairs.extend([("phone_number", PHONE), ("phone_number_verified", "true")]);
+    }
+    let attribute = |(name, value): (&str, &str)| {
+        AttributeType::builder().name(name).value(value).build().context("an attribute")
+    };
+    pairs.into_iter().map(attribute).collect()
 }
 
 /// Signs in with a password.

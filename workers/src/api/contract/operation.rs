@@ -12,6 +12,9 @@ use super::{Parts, problems};
 /// The name of the one security scheme.
 const SECURITY_SCHEME: &str = "cognito";
 
+/// What nearly every answer is.
+const JSON: &str = "application/json";
+
 /// Makes a schema, noting what it refers to.
 type Make = fn(&mut SchemaGenerator) -> Schema;
 
@@ -42,6 +45,7 @@ struct Answer {
     description: &'static str,
     schema: Make,
     located: bool,
+    media_type: &'static str,
 }
 
 impl Operation {
@@ -115,7 +119,15 @@ impl Operation {
         description: &'static str,
         schema: Make,
     ) -> Self {
-        self.answers.push(Answer { status, description, schema, located: false });
+        self.answers.push(Answer { status, description, schema, located: false, media_type: JSON });
+        self
+    }
+
+    /// Answers with a page for people.
+    pub(in crate::api) fn answers_page(mut self, status: u16, description: &'static str) -> Self {
+        let schema = |_: &mut SchemaGenerator| schemars::json_schema!({ "type": "string" });
+        let media_type = "text/html";
+        self.answers.push(Answer { status, description, schema, located: false, media_type });
         self
     }
 
@@ -201,7 +213,7 @@ impl Operation {
             let answer_written = json!({
                 "description": answer.description,
                 "headers": headers,
-                "content": { "application/json": { "schema": schema } },
+                "content": { answer.media_type: { "schema": schema } },
             });
             responses.insert(answer.status.to_string(), answer_written);
         }

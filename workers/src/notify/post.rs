@@ -1,0 +1,134 @@
+//! Sending: e-mail through SES, SMS and push through SNS. Knows how each of them says no.
+//!
+//! Neither has a token that makes a repeat harmless, so nothing is sent again here: what became of a
+//! call is the sender's to judge. Give both clients a time-out and no retries.
+
+use aws_sdk_sesv2::error::ProvideErrorMetadata;
+use aws_sdk_sesv2::types::{
+    Body, Content, Destination, EmailContent, Message as Letter, MessageHeader, MessageTag,
+};
+
+use super::templates::Message;
+
+/// The notification's id among the tags of a mail, by which a bounce names its reader.
+pub(super) const NOTIFICATION_TAG: &str = "gavel-notification";
+
+/// How messages leave. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Post {
+    ses: aws_sdk_sesv2::Client,
+    sns: aws_sdk_sns::Client,
+    from: String,
+    configuration_set: Option<String>,
+}
+
+/// Why a message did not leave. Texts are service's error codes, never addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NotSent {
+    /// This message never will.
+    Refused(String),
+    /// Not now.
+    Later(String),
+}
+
+impl Post {
+    /// Mail comes from the verified address `from`; SES reports on it by `configuration_set`.
+    #[must_use]
+    pub const fn new(
+        ses: aws_sdk_sesv2::Client,
+        sns: aws_sdk_sns::Client,
+        from: String,
+        configuration_set: Option<String>,
+    ) -> Self {
+        Self { ses, sns, from, configuration_set }
+    }
+
+    /// Sends an e-mail about the notification `id`. Gives what SES calls it.
+    pub(super) async fn email(
+        &self,
+        id: i64,
+        to: &str,
+        message: &Message,
+    ) -> Result<String, NotSent> {
+        let letter = letter(message).map_err(|error| NotSent::Refused(error.to_string()))?;
+        let tag = MessageTag::builder().name(NOTIFICATION_TAG).value(id.to_string()).build();
+        let tag = tag.map_err(|error| NotSent::Refused(error.to_string()))?;
+        let send = self.ses.send_email().from_email_address(&self.from);
+        let send = send.destination(Destination::builder().to_addresses(to).build());
+        let send = send.content(EmailContent::builder().simple(letter).build()).email_tags(tag);
+        let sent = send.set_configuration_set_name(self.configuration_set.clone()).send().await;
+        let sent = sent.map_err(|error| not_sent(error.code()))?;
+        Ok(sent.message_id.unwrap_or_default())
+    }
+
+    /// Sends an SMS to a phone number.
+    pub(super) async fn sms(&self, to: &str, message: &Message) -> Result<String, NotSent> {
+        let publish = self.sns.publish().phone_number(to).message(&message.short);
+        let sent = publish.send().await.map_err(|error| not_sent(error.code()))?;
+        Ok(sent.message_id.unwrap_or_default())
+    }
+
+    /// Sends a push notification to a device that SNS knows by this ARN.
+    pub(super) async fn push(&self, endpoint: &str, message: &Message) -> Result<String, NotSent> {
+        let publish = self.sns.publish().target_arn(endpoint).message(&message.short);
+        let sent = publish.send().await.map_err(|error| not_sent(error.code()))?;
+        Ok(sent.message_id.unwrap_or_default())
+    }
+}
+
+fn letter(message: &Message) -> Result<Letter, aws_sdk_sesv2::error::BuildError> {
+    let content = |data: &str| Content::builder().data(data).charset("UTF-8").build();
+    let header = |name: &str, value: String| MessageHeader::builder().name(name).value(value);
+    let body = Body::builder().text(content(&message.text)?).html(content(&message.html)?).build();
+    let letter = Letter::builder()
+        .subject(content(&message.subject)?)
+        .body(body)
+        // RFC 8058: one POST to the first, with the second as its body, and it is done.
+        .headers(header("List-Unsubscribe", format!("<{}>", message.unsubscribe_url)).build()?)
+        .headers(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()).build()?);
+    Ok(letter.build())
+}
+
+/// Codes that concern this one message. All others (throttling, a paused or unknown account, no
+/// answer) pass or are mended, and the message is kept.
+fn not_sent(code: Option<&str>) -> NotSent {
+    let code = code.unwrap_or("no answer");
+    match code {
+        "MessageRejected"
+        | "BadRequestException"
+        | "InvalidParameter"
+        | "InvalidParameterException"
+        | "InvalidParameterValue"
+        | "OptedOut"
+        | "OptedOutException"
+        | "EndpointDisabled"
+        | "EndpointDisabledException" => NotSent::Refused(code.to_owned()),
+        _ => NotSent::Later(code.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_concerns_one_message_is_given_up() {
+        for code in ["MessageRejected", "BadRequestException", "EndpointDisabled"] {
+            assert_eq!(not_sent(Some(code)), NotSent::Refused(code.to_owned()));
+        }
+        for code in [
+            "TooManyRequestsException",
+            "LimitExceededException",
+            "ThrottlingException",
+            "AccountSuspendedException",
+            "SendingPausedException",
+            "MailFromDomainNotVerifiedException",
+            "NotFoundException",
+            "AccessDeniedException",
+            "InternalError",
+        ] {
+            assert_eq!(not_sent(Some(code)), NotSent::Later(code.to_owned()));
+        }
+        assert!(matches!(not_sent(None), NotSent::Later(_)));
+    }
+}

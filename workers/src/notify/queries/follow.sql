@@ -1,0 +1,1 @@
+insert into followers (auction_id, user_id) values ($1, $2) on conflict do nothing

@@ -1,0 +1,193 @@
+//! From events on the queue to messages as SES and SNS have them, on the emulator.
+
+#![allow(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
+
+mod world;
+
+use gavel_core::auction::{EventKind, Outcome};
+use serde_json::json;
+
+use self::world::{amount, world};
+
+#[tokio::test]
+async fn what_is_delivered_twice_is_told_once_and_to_the_right_people() {
+    let mut world = world().await;
+    let (first, second) = (world.user("bidder-1").await, world.user("bidder-2").await);
+    let outcome = Outcome::Sold {
+        winner: second.clone(),
+        hammer_price: amount(123_456),
+        bid_id: world.bid_id(&second),
+    };
+    let events = vec![
+        world.bid(2, &first, None, 100_000),
+        world.bid(3, &second, Some(&first), 123_456),
+        world.event(4, EventKind::Closed { outcome }),
+    ];
+    world.send("2-4", &events).await;
+    world.consume();
+    world.deliver();
+    let mails = world.until_mails(3).await;
+    assert_eq!(
+        mails.told(),
+        [
+            ("bidder-1@gavel.example", "It went to somebody else: A <b>walnut</b> desk"),
+            ("bidder-2@gavel.example", "You have won: A <b>walnut</b> desk"),
+            ("seller@gavel.example", "Sold: A <b>walnut</b> desk"),
+        ]
+        .map(|(to, subject)| (to.to_owned(), subject.to_owned()))
+    );
+    for mail in &mails.0 {
+        let html = mail["BodyHtml"].as_str().unwrap();
+        assert!(html.contains("A &lt;b&gt;walnut&lt;&#x2f;b&gt; desk"), "{html}");
+        assert!(mail["BodyText"].as_str().unwrap().contains("USD 1,234.56"), "{mail}");
+    }
+
+    // After the queue has forgotten that it saw them, and in other packets.
+    world.send("2-4 again", &events).await;
+    world.send("3-4", &events[1..]).await;
+    world.until_queue_is_empty().await;
+    world.until_nothing_is_pending().await;
+    assert_eq!(world.mails().await.told(), mails.told());
+
+    let letter = &world.front.letters()[0];
+    let headers = letter["Content"]["Simple"]["Headers"].to_string();
+    assert!(headers.contains("/v1/unsubscribe?token="), "{headers}");
+    assert!(headers.contains("List-Unsubscribe=One-Click"), "{headers}");
+    world.stop_all().await;
+}
+
+#[tokio::test]
+async fn of_many_outbids_in_a_minute_the_last_is_told_and_none_after_leading_again() {
+    let mut world = world().await;
+    let (first, second) = (world.user("bidder-1").await, world.user("bidder-2").await);
+    world.consume();
+    for turn in 0..5 {
+        let price = 10_000 + turn * 1_000;
+        let position = 2 + turn * 2;
+        let events = [
+            world.bid(position, &first, None, price),
+            world.bid(position + 1, &second, Some(&first), price + 500),
+        ];
+        world.send(&format!("turn {turn}"), &events).await;
+    }
+    world.until_queue_is_empty().await;
+    world.deliver();
+    let mails = world.until_mails(1).await;
+    world.until_nothing_is_pending().await;
+    assert_eq!(world.mails().await.0.len(), 1);
+    assert!(mails.0[0]["BodyText"].as_str().unwrap().contains("USD 145.00"), "{mails:?}");
+
+    // Outbid again within the minute: told when it is over, unless they lead by then.
+    world.send("again", &[world.bid(20, &second, Some(&first), 20_000)]).await;
+    world.until_queue_is_empty().await;
+    assert_eq!(world.pending().await, 1);
+    world.let_a_minute_pass().await;
+    let mails = world.until_mails(2).await;
+    assert!(mails.0[1]["BodyText"].as_str().unwrap().contains("USD 200.00"), "{mails:?}");
+    world.send("once more", &[world.bid(21, &second, Some(&first), 21_000)]).await;
+    world.send("lead", &[world.bid(22, &first, Some(&second), 22_000)]).await;
+    world.until_queue_is_empty().await;
+    world.let_a_minute_pass().await;
+    let mails = world.until_mails(3).await;
+    assert_eq!(mails.0[2]["To"], json!(["bidder-2@gavel.example"]), "{mails:?}");
+    world.until_nothing_is_pending().await;
+    assert_eq!(world.mails().await.0.len(), 3);
+}
+
+#[tokio::test]
+async fn a_throttled_or_failing_ses_is_asked_again_and_the_message_is_sent_once() {
+    let mut world = world().await;
+    let first = world.user("bidder-1").await;
+    world.front.fail_next(&[
+        (429, "TooManyRequestsException"),
+        (500, "InternalFailure"),
+        (400, "SendingPausedException"),
+    ]);
+    world.send("2", &[world.bid(2, &first, None, 100), world.unsold(3)]).await;
+    world.consume();
+    world.deliver();
+    world.until_mails(2).await;
+    world.until_nothing_is_pending().await;
+    assert_eq!(world.mails().await.0.len(), 2);
+    assert_eq!(world.front.letters().len(), 2 + 3);
+}
+
+#[tokio::test]
+async fn what_ses_rejects_is_given_up_and_holds_nobody_up() {
+    let mut world = world().await;
+    let first = world.user("bidder-1").await;
+    world.front.fail_next(&[(400, "MessageRejected")]);
+    world.send("2", &[world.bid(2, &first, None, 100), world.unsold(3)]).await;
+    world.consume();
+    world.deliver();
+    world.until_queue_is_empty().await;
+    world.until_nothing_is_pending().await;
+    assert_eq!(world.mails().await.0.len(), 1);
+    assert_eq!(world.count("status = 'failed' and reason = 'MessageRejected'").await, 1);
+}
+
+#[tokio::test]
+async fn what_a_killed_worker_had_claimed_is_sent_by_another_once() {
+    let mut world = world().await;
+    let first = world.user("bidder-1").await;
+    world.send("2", &[world.bid(2, &first, None, 100), world.unsold(3)]).await;
+    world.consume();
+    world.until_queue_is_empty().await;
+    let lease = "update notifications set leased_until = now() + interval '2 s', attempts = 1";
+    world.execute(lease).await;
+    world.deliver();
+    world.deliver();
+    let since = std::time::Instant::now();
+    world.until_mails(2).await;
+    assert!(since.elapsed().as_secs() >= 1, "sent what was somebody else's");
+    world.until_nothing_is_pending().await;
+    assert_eq!(world.mails().await.0.len(), 2);
+}
+
+#[tokio::test]
+async fn people_are_told_as_they_want_it_and_not_where_mail_came_back() {
+    let mut world = world().await;
+    let (first, second) = (world.user("bidder-1").await, world.user("bidder-2").await);
+    let seller = world.seller.clone();
+    world.execute(&format!(
+        "insert into users (user_id, display_name, notify_channel) values ('{second}', 'Bob', 'sms')"
+    )).await;
+    world.consume();
+    world.deliver();
+    world
+        .send("2", &[world.bid(2, &first, None, 100), world.bid(3, &second, Some(&first), 200)])
+        .await;
+    world.until_mails(1).await;
+
+    // SES reports that this mail came back; the seller wants nothing.
+    world.report_bounce(&first).await;
+    world.execute(&format!(
+        "insert into users (user_id, display_name, notify_channel) values ('{seller}', 'Sue', 'none')"
+    )).await;
+    world.until_bounced(&first).await;
+    world.send("4", &[world.unsold(4)]).await;
+    world.until_queue_is_empty().await;
+    world.until_nothing_is_pending().await;
+    assert_eq!(world.mails().await.0.len(), 1);
+    assert_eq!(world.count("status = 'skipped' and reason = 'mail came back'").await, 1);
+    assert_eq!(world.count("status = 'skipped' and reason = 'not wanted'").await, 1);
+    let texts = world.inspect("/_ministack/sns/sms-messages").await.to_string();
+    assert!(texts.contains("+12025550123") && texts.contains("Ended without a sale"), "{texts}");
+}
+
+#[tokio::test]
+async fn the_opening_is_told_to_followers_only() {
+    let mut world = world().await;
+    let (first, second) = (world.user("bidder-1").await, world.user("bidder-2").await);
+    world.notifications.follow(&world.auction, &first).await.unwrap();
+    world.notifications.follow(&world.auction, &first).await.unwrap();
+    world.notifications.follow(&world.auction, &second).await.unwrap();
+    world.notifications.unfollow(&world.auction, &second).await.unwrap();
+    world.send("1", &[world.opened(1)]).await;
+    world.consume();
+    world.deliver();
+    let mails = world.until_mails(1).await;
+    assert_eq!(mails.told()[0].0, "bidder-1@gavel.example");
+    world.until_nothing_is_pending().await;
+    assert_eq!(world.count("true").await, 1);
+}
