@@ -176,7 +176,8 @@ impl Process {
             return Ok(Stopped::NotRunning);
         }
         self.signal(self.spec.stop_signal)?;
-        self.resume()?; // a paused process would not notice
+        // A paused process would not notice. One that is quick has ended already.
+        self.resume().ok();
         let child = self.child.as_mut().expect("it runs, as checked above");
         match tokio::time::timeout(limits::STOP_WITHIN, child.wait()).await {
             Ok(status) => match status?.success() {
