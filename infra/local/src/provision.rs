@@ -9,6 +9,9 @@ mod dynamodb;
 mod email;
 mod sqs;
 
+use std::fmt;
+use std::pin::Pin;
+
 use anyhow::Result;
 
 pub use cognito::{add_user, sign_in};
@@ -63,6 +66,9 @@ impl Names {
 pub struct Resources {
     /// The user pool.
     pub user_pool_id: String,
+    /// What follows the names of the sample accounts: nothing, or a domain where the pool takes mail
+    /// addresses only.
+    pub account_suffix: String,
     /// The app client the edge accepts.
     pub app_client_id: String,
     /// Another app client of the pool, which it must refuse.
@@ -89,6 +95,32 @@ pub struct Resources {
     pub chat_table: String,
 }
 
+/// Who makes the resources of a stack.
+#[derive(Default)]
+pub enum Maker {
+    /// [`provision`].
+    #[default]
+    Ours,
+    /// Somebody else, such as a test of the deployment's templates. The emulator then offers every
+    /// service it has, not only those that Gavel calls.
+    Other(OtherMaker),
+}
+
+/// Told the emulator's address and the password of the accounts, it makes the resources.
+pub type OtherMaker = Box<dyn FnOnce(String, String) -> Making + Send>;
+
+/// Resources in the making.
+pub type Making = Pin<Box<dyn Future<Output = Result<Resources>> + Send>>;
+
+impl fmt::Debug for Maker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ours => "Ours",
+            Self::Other(_) => "Other",
+        })
+    }
+}
+
 /// Makes whatever is missing; the sample accounts get `password`.
 ///
 /// # Errors
@@ -106,6 +138,7 @@ pub async fn provision(clients: &Clients, names: &Names, password: &str) -> Resu
     Ok(Resources {
         issuer: format!("https://cognito-idp.{}.amazonaws.com/{}", crate::aws::REGION, pool.id),
         user_pool_id: pool.id,
+        account_suffix: String::new(),
         app_client_id: pool.app_client_id,
         other_app_client_id: pool.other_app_client_id,
         bid_queue_url: bids.url,
