@@ -21,6 +21,24 @@ async fn mails_to(world: &World, account: &str) -> Result<Vec<Value>> {
     Ok(mails.filter(|mail| mail["To"] == to).cloned().collect())
 }
 
+/// Where a mail lets its reader unsubscribe: path and query.
+fn way_out<'a>(world: &World, mail: &'a Value) -> Result<&'a str> {
+    let text = mail["BodyText"].as_str().context("a text")?;
+    let (_, link) = text.split_once("unsubscribe: ").context("a way out")?;
+    link.trim().strip_prefix(&world.stack.settings.edge_url).context("our address")
+}
+
+/// The token in the link of a mail to `bidders[0]`, who is outbid for it.
+pub(super) async fn link_token(world: &World) -> Result<String> {
+    let auction = world.live_auction(json!({})).await?;
+    world.bid(&auction, &world.bidders[0], 100).await?;
+    world.bid(&auction, &world.bidders[1], 500).await?;
+    let told = || mails_to(world, "bidder-1");
+    let mails = eventually("a mail", WITHIN, told, |mails| !mails.is_empty()).await?;
+    let (_, token) = way_out(world, &mails[0])?.split_once("token=").context("a token")?;
+    Ok(token.to_owned())
+}
+
 async fn follow(world: &World, method: Method, auction: &str, token: &str) -> Result<Reply> {
     let path = format!("/v1/auctions/{auction}/follow");
     send(world.edge.request(method, &path).bearer_auth(token)).await
@@ -44,9 +62,7 @@ async fn followers_bidders_and_the_seller_are_told_until_they_unsubscribe() -> R
     let told = || mails_to(&world, "bidder-2");
     eventually("bidder 2's mail", WITHIN, told, |mails| mails.len() == 1).await?;
 
-    let text = mails[0]["BodyText"].as_str().context("a text")?;
-    let (_, link) = text.split_once("unsubscribe: ").context("a way out")?;
-    let path = link.trim().strip_prefix(&world.stack.settings.edge_url).context("our address")?;
+    let path = way_out(&world, &mails[0])?;
     let asked = send(world.edge.request(Method::GET, path)).await?;
     assert_eq!((asked.status, asked.header("content-type")), (200, "text/html; charset=utf-8"));
     assert!(asked.header("content-security-policy").contains("default-src 'none'"));

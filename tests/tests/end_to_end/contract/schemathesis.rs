@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::CONTRACT;
+use crate::messages::link_token;
 
 /// How long it may take: about 15 s on two idle cores, and the tests are ended after 120 s.
 const WITHIN: Duration = Duration::from_secs(90);
@@ -58,6 +59,7 @@ pub(super) async fn things(world: &World) -> Result<Things> {
     Ok(Things(vec![
         ("auctions", auctions),
         ("bids", bids),
+        ("tokens", vec![link_token(world).await?]),
         ("chatted", vec![chatted]),
         ("messages", messages),
         ("driven", driven),
