@@ -28,13 +28,16 @@ use crate::process::Spec;
 use crate::service::{Probe, Service};
 
 /// The emulated services we use: leaving the others out saves their start.
-const SERVICES: &str = "cognito-idp,dynamodb,ses,sns,sqs";
+pub const OUR_SERVICES: &str = "cognito-idp,dynamodb,ses,sns,sqs";
 
-/// The emulator on `port` with its state in `<dir>/aws`; not started yet.
+/// All that it has.
+pub const ALL_SERVICES: &str = "";
+
+/// The emulator on `port` with its state in `<dir>/aws`, offering `services`; not started yet.
 ///
 /// # Errors
 /// When it is not installed or its folder cannot be made.
-pub fn service(dir: &Path, logs: &Path, port: Port) -> Result<Service> {
+pub fn service(dir: &Path, logs: &Path, port: Port, services: &str) -> Result<Service> {
     let program = paths::local_dir().join("venv/ministack/bin/ministack");
     if !program.is_file() {
         bail!("the AWS emulator is not installed: run `infra/local/install`");
@@ -52,7 +55,7 @@ pub fn service(dir: &Path, logs: &Path, port: Port) -> Result<Service> {
         ("TMPDIR", &folder),
         ("IOT_MTLS_ENABLED", "0"),
         ("SFTP_ENABLED", "0"),
-        ("SERVICES", SERVICES),
+        ("SERVICES", services),
         ("LOG_LEVEL", "WARNING"),
     ]);
     let probe = Probe::HttpSuccess(format!("{}/_ministack/ready", port.url()));

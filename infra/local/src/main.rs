@@ -4,6 +4,7 @@
 //! Invariant: exit code 0 means done, 1 means it could not be done and why was said.
 
 mod down;
+mod furnish;
 mod lock;
 mod smoke;
 mod status;
@@ -44,6 +45,8 @@ enum Command {
         #[arg(long)]
         file: Option<PathBuf>,
     },
+    /// Make queues, tables, pool and accounts in an emulator that runs elsewhere, such as in Docker.
+    Provision(furnish::Arguments),
     /// Print an access token of a sample account: seller, bidder-1, bidder-2 or admin.
     Token {
         /// The account.
@@ -59,6 +62,7 @@ async fn main() -> ExitCode {
         Command::Status => status::run().await,
         Command::Smoke => smoke::run().await,
         Command::FakeIvs { port, file } => fake_ivs(port, file).await,
+        Command::Provision(arguments) => furnish::run(arguments).await,
         Command::Token { account } => token::run(&account).await,
     };
     match done {

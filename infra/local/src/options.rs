@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::ports::Port;
 use crate::progress::Progress;
+use crate::provision::Maker;
 use crate::{paths, secret};
 
 /// One worker.
@@ -60,6 +61,8 @@ pub struct Options {
     pub redis_nodes: usize,
     /// Appended to the names of pool, queues, table and (with `_` for `-`) database.
     pub suffix: String,
+    /// Who makes pool, queues, tables and accounts.
+    pub maker: Maker,
     /// The password of the sample accounts.
     pub password: String,
     /// The workers, started one after the other; none: no worker.
@@ -115,6 +118,7 @@ impl Options {
             ports,
             redis_nodes: 1,
             suffix: String::new(),
+            maker: Maker::Ours,
             password: secret::password(),
             workers: vec![WorkerOptions::named("workers")],
             edge: true,

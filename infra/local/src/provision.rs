@@ -9,6 +9,9 @@ mod dynamodb;
 mod email;
 mod sqs;
 
+use std::fmt;
+use std::pin::Pin;
+
 use anyhow::Result;
 
 pub use cognito::{add_user, sign_in};
@@ -87,6 +90,32 @@ pub struct Resources {
     pub bids_table: String,
     /// The table of chat messages.
     pub chat_table: String,
+}
+
+/// Who makes the resources of a stack.
+#[derive(Default)]
+pub enum Maker {
+    /// [`provision`].
+    #[default]
+    Ours,
+    /// Somebody else, such as a test of the deployment's templates. The emulator then offers every
+    /// service it has, not only those that Gavel calls.
+    Other(OtherMaker),
+}
+
+/// Told the emulator's address and the password of the accounts, it makes the resources.
+pub type OtherMaker = Box<dyn FnOnce(String, String) -> Making + Send>;
+
+/// Resources in the making.
+pub type Making = Pin<Box<dyn Future<Output = Result<Resources>> + Send>>;
+
+impl fmt::Debug for Maker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ours => "Ours",
+            Self::Other(_) => "Other",
+        })
+    }
 }
 
 /// Makes whatever is missing; the sample accounts get `password`.

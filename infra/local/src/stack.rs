@@ -14,7 +14,7 @@ use crate::aws::{self, Clients};
 use crate::options::{Options, WorkerOptions};
 use crate::postgres::{self, Postgres};
 use crate::progress::Progress;
-use crate::provision::{self, Names, Resources};
+use crate::provision::{self, Maker, Names, Resources};
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
@@ -50,13 +50,18 @@ impl Stack {
     ///
     /// # Errors
     /// When a part is not installed or built, or does not start; the others are ended then.
-    pub async fn start(options: Options) -> Result<Self> {
+    pub async fn start(mut options: Options) -> Result<Self> {
         refuse_unbuilt(&options)?;
+        let maker = std::mem::take(&mut options.maker);
         let Options { ports, password, progress, durable, .. } = &options;
         let mut dir = Dir::make(&options.dir, options.keep)?;
         let (data, logs) = (dir.data(), dir.logs());
         let names = Names::new(&options.suffix);
-        let mut emulator = emulator::service(&data, &logs, ports.aws.clone())?;
+        let services = match &maker {
+            Maker::Ours => emulator::OUR_SERVICES,
+            Maker::Other(_) => emulator::ALL_SERVICES,
+        };
+        let mut emulator = emulator::service(&data, &logs, ports.aws.clone(), services)?;
         let clients = Clients::new(&emulator.url());
         let mut ivs = ivs::service(&data, &logs, ports.ivs.clone())?;
 
@@ -69,7 +74,12 @@ impl Stack {
         };
         let start_aws = async {
             progress.step("AWS emulator", emulator.start()).await?;
-            let resources = provision::provision(&clients, &names, password);
+            let resources = async {
+                match maker {
+                    Maker::Ours => provision::provision(&clients, &names, password).await,
+                    Maker::Other(make) => make(ports.aws.url(), password.clone()).await,
+                }
+            };
             progress.step("user pool, accounts, queues, tables, e-mail", resources).await
         };
         let ((redis, redis_others), postgres, resources, ()) = tokio::try_join!(
@@ -194,7 +204,9 @@ fn refuse_unbuilt(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn settings(made: Resources, password: &str) -> Settings {
+/// What a client of these resources must be told; the addresses of everything else are left out.
+#[must_use]
+pub fn settings(made: Resources, password: &str) -> Settings {
     let [seller, bidder_1, bidder_2, admin] = provision::ACCOUNTS.map(|(name, _)| name.to_owned());
     Settings {
         region: "use1".to_owned(),
