@@ -1,11 +1,11 @@
 # Gavel's commands. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down smoke test programs
+.PHONY: help up down smoke test infra-test programs
 
 help: ## list the commands
 	@echo "Gavel: live auctions, bids through WebAssembly at the edge"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 	@echo
 	@echo "Ports of make up: GAVEL_EDGE_PORT (3000), GAVEL_WORKERS_PORT (8081), GAVEL_REDIS_PORT (6390),"
 	@echo "GAVEL_POSTGRES_PORT (5440), GAVEL_AWS_PORT (4566), GAVEL_IVS_PORT (4567)"
@@ -30,6 +30,11 @@ test: ## run every test, each with a stack of its own where it needs one
 	@$(MAKE) --no-print-directory programs STEP=2 STEPS=4
 	@echo "[4/4] running the tests"
 	@cargo nextest run --workspace
+
+infra-test: ## make every stack in the emulator, run Gavel on them, say what became of each resource
+	@infra/local/install test
+	@$(MAKE) --no-print-directory programs STEP=1 STEPS=2
+	@cargo nextest run -p gavel-tests -E 'binary(infrastructure)' --success-output final
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)

@@ -4,12 +4,14 @@
 //!
 //! Nothing here calls the code under test: it only speaks HTTP, SQL and the AWS APIs.
 
+pub mod calls;
 pub mod checker;
 pub mod client;
 pub mod evidence;
 pub mod issuer;
 pub mod proxy;
 pub mod spread;
+pub mod stacks;
 pub mod wait;
 pub mod world;
 

@@ -18,8 +18,12 @@ const BODY_BYTES_MAX: usize = 4 << 20;
 /// A request that came by.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    /// Its method.
+    pub method: String,
     /// Its path and query.
     pub path: String,
+    /// The AWS service that it was signed for, such as `sqs`; empty when it was not signed.
+    pub service: String,
     /// The operation of an AWS call, such as `AmazonSQS.SendMessageBatch`.
     pub target: String,
     /// Its body.
@@ -108,6 +112,8 @@ async fn pass(inner: &Inner, request: Request) -> Result<Response<Body>> {
     let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await?;
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let seen = Seen {
+        method: parts.method.to_string(),
+        service: signed_for(text("authorization").unwrap_or_default()).to_owned(),
         path: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         target: text("x-amz-target").unwrap_or_default().to_owned(),
         body: body.clone(),
@@ -140,6 +146,12 @@ async fn pass(inner: &Inner, request: Request) -> Result<Response<Body>> {
             answer(forward(headers, other).await?, |back| change(&body, &back)).await
         }
     }
+}
+
+/// The service in `AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, …`.
+fn signed_for(authorization: &str) -> &str {
+    let scope = authorization.split_once("Credential=").map_or("", |(_, rest)| rest);
+    scope.split('/').nth(3).unwrap_or_default()
 }
 
 async fn answer(

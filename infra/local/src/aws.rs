@@ -16,6 +16,8 @@ pub const ACCESS_KEY: &str = "local";
 /// One client a service.
 #[derive(Clone, Debug)]
 pub struct Clients {
+    /// Stacks, where somebody makes the resources of templates.
+    pub cloudformation: aws_sdk_cloudformation::Client,
     /// Accounts and tokens.
     pub cognito: aws_sdk_cognitoidentityprovider::Client,
     /// Tables.
@@ -34,6 +36,7 @@ impl Clients {
     pub fn new(endpoint_url: &str) -> Self {
         let config = config(endpoint_url);
         Self {
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
             cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             ses: aws_sdk_sesv2::Client::new(&config),

@@ -1,0 +1,177 @@
+//! Each role may do exactly what it does: the calls that its process made in a scenario that touches
+//! everything, against the actions that infra/cloudformation/workers.yaml allows its task.
+//!
+//! A permission that is missing stops a deployment; one that is never used is a door left open. To
+//! cover a new capability, add what uses it to [`scenario`]. Resources and conditions of the policies
+//! are not compared, only actions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use gavel_local::{Options, WorkerOptions, paths};
+use gavel_tests::stacks::Template;
+use gavel_tests::{Proxy, World, calls, eventually, evidence};
+use serde_json::{Value, json};
+
+/// The policy of the sidecar that carries metrics away; its calls are not Gavel's.
+const SIDECAR_POLICY: &str = "metrics";
+
+/// The roles that `gavel run --roles` has so far.
+const PLAYED: [&str; 4] = ["api", "relay", "history", "timer"];
+
+/// Allowed already, for what is not there yet. A test fails when one of these is called, so that none
+/// stays here longer than it must.
+const NOT_YET: [(&str, &str); 9] = [
+    ("api", "sqs:SendMessage"),
+    ("api", "cognito-idp:ListUsers"),
+    ("api", "cognito-idp:AdminDeleteUser"),
+    ("api", "ivs:ListStreamKeys"),
+    ("api", "ivs:StartViewerSessionRevocation"),
+    ("api", "ivs:StopStream"),
+    ("api", "ivs:GetStreamKey"),
+    ("api", "ivs:CreateStreamKey"),
+    ("api", "ivs:DeleteStreamKey"),
+];
+
+/// For push messages, which need a platform application: a conditional policy, compared when the
+/// scenario registers a device.
+const CONDITIONAL_POLICIES: [&str; 1] = ["push"];
+
+/// How long calls may still trickle in after the scenario: a receive waits for up to 20 s.
+const CALLS_WITHIN: Duration = Duration::from_secs(40);
+
+type Actions = BTreeMap<String, BTreeSet<String>>;
+
+#[tokio::test]
+async fn each_role_is_allowed_exactly_the_calls_it_makes() -> Result<()> {
+    let allowed = allowed()?;
+    let mut options = Options::for_tests()?;
+    let mut proxies = BTreeMap::new();
+    options.workers.clear();
+    for role in PLAYED {
+        let proxy = Proxy::start(&options.ports.aws.url()).await?;
+        options.workers.push(WorkerOptions {
+            name: role.to_owned(),
+            roles: role.to_owned(),
+            env: vec![("AWS_ENDPOINT_URL".to_owned(), proxy.url.clone())],
+        });
+        proxies.insert(role.to_owned(), proxy);
+    }
+    let world = World::start_with(options).await?;
+    scenario(&world).await?;
+    let called = || async {
+        let of = |(role, proxy): (&String, &Proxy)| {
+            let actions = proxy.seen().iter().flat_map(calls::actions).collect();
+            (role.clone(), actions)
+        };
+        Ok(proxies.iter().map(of).collect::<Actions>())
+    };
+    // The last calls follow the last answer; a difference counts only when it stays.
+    eventually("the roles' calls", CALLS_WITHIN, called, |called| {
+        differences(&allowed, called).is_empty()
+    })
+    .await
+    .ok();
+    let differences = differences(&allowed, &called().await?);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    world.stack.stop().await
+}
+
+/// Something of everything that calls AWS.
+async fn scenario(world: &World) -> Result<()> {
+    let auction = world.live_auction(json!({})).await?;
+    for (bidder, amount) in world.bidders.iter().zip([100, 110]) {
+        let bid = world.bid(&auction, bidder, amount).await?;
+        assert_eq!(bid.status, 201, "{bid:?}");
+    }
+    evidence::whole_history(&world.stack, &auction, 2).await?;
+    let history = world.edge.get(&format!("/v1/auctions/{auction}/bids"), "").await?;
+    assert_eq!(history.body["items"].as_array().map(Vec::len), Some(2), "{history:?}");
+    let own = world.edge.get("/v1/me/bids", &world.bidders[0].token).await?;
+    assert_eq!(own.body["items"].as_array().map(Vec::len), Some(1), "{own:?}");
+    unreadable_message(world).await?;
+    let closed = world.edge.act(&format!("/v1/auctions/{auction}/close"), &world.seller.token);
+    assert_eq!(closed.await?.status, 200);
+    Ok(())
+}
+
+/// A message that its consumer gives back to the queue, which takes a call of its own.
+async fn unreadable_message(world: &World) -> Result<()> {
+    let send = world.stack.aws.sqs.send_message().queue_url(&world.stack.settings.bid_queue_url);
+    let send = send.message_group_id("unreadable").message_deduplication_id("unreadable");
+    send.message_body("not what a relay writes").send().await?;
+    Ok(())
+}
+
+/// One line for each action that is called and not allowed, or allowed and not called.
+fn differences(allowed: &Actions, called: &Actions) -> Vec<String> {
+    let not_yet = |role: &str, action: &str| NOT_YET.contains(&(role, action));
+    let nothing = BTreeSet::new();
+    let mut lines = Vec::new();
+    for role in PLAYED {
+        let allowed = allowed.get(role).unwrap_or(&nothing);
+        let called = called.get(role).unwrap_or(&nothing);
+        for action in called.difference(allowed) {
+            lines.push(format!("{role} calls {action}, which its policy does not allow"));
+        }
+        for action in allowed.difference(called).filter(|action| !not_yet(role, action)) {
+            lines.push(format!("{role} is allowed {action}, which it never calls"));
+        }
+        for action in called.iter().filter(|action| not_yet(role, action)) {
+            lines.push(format!("{role} calls {action} by now: take it out of NOT_YET"));
+        }
+    }
+    lines
+}
+
+/// The actions of each role's task, from the template: the policies of `<Role>Role`, but the sidecar's.
+fn allowed() -> Result<Actions> {
+    let template = paths::checkout().join("infra/cloudformation/workers.yaml");
+    let template = Template::read(&template)?;
+    let roles: BTreeMap<&str, &Value> =
+        template.resources().map(|(name, _, resource)| (name, resource)).collect();
+    let mut allowed = Actions::new();
+    for role in PLAYED {
+        let name = format!("{}{}Role", role[..1].to_uppercase(), &role[1..]);
+        let resource = roles.get(name.as_str()).with_context(|| format!("no role {name}"))?;
+        let actions = allowed.entry(role.to_owned()).or_default();
+        for policy in resource["Properties"]["Policies"].as_array().into_iter().flatten() {
+            // A policy that depends on a condition: as if it held.
+            let policy = policy.get("Fn::If").map_or(policy, |branches| &branches[1]);
+            let policy_name = policy["PolicyName"].as_str().unwrap_or_default();
+            if policy_name == SIDECAR_POLICY || CONDITIONAL_POLICIES.contains(&policy_name) {
+                continue;
+            }
+            for statement in policy["PolicyDocument"]["Statement"].as_array().into_iter().flatten()
+            {
+                if statement["Effect"] == "Allow" {
+                    actions.extend(texts(&statement["Action"]));
+                }
+            }
+        }
+    }
+    Ok(allowed)
+}
+
+/// One text, or a list of them.
+fn texts(value: &Value) -> Vec<String> {
+    let all = value.as_array().map_or_else(|| vec![value], |all| all.iter().collect());
+    all.into_iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_missing_and_an_unused_permission_are_both_named() {
+    let actions = |names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Actions::from([("relay".to_owned(), names)])
+    };
+    let both = differences(&actions(&["sqs:SendMessage"]), &actions(&["sqs:DeleteMessage"]));
+    assert_eq!(
+        both,
+        [
+            "relay calls sqs:DeleteMessage, which its policy does not allow",
+            "relay is allowed sqs:SendMessage, which it never calls",
+        ]
+    );
+}
