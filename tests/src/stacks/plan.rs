@@ -25,7 +25,7 @@ const CERTIFICATE: (&str, &str) = (
 pub const ROLES: [&str; 7] = ["api", "relay", "history", "timer", "video", "notify", "chat"];
 
 /// All stacks but the services. Each one imports only from those before it.
-const SHARED: [Plan; 7] = [
+const SHARED: [Plan; 8] = [
     plan("network", &[], Some(("Nat", "single"))),
     plan("identity", &[], Some(("Mfa", "OFF"))),
     plan("queues", &[], Some(("EmailDomain", "other.example"))),
@@ -34,6 +34,7 @@ const SHARED: [Plan; 7] = [
     plan("workers", &[CERTIFICATE], Some(("LogDays", "60"))),
     plan("edge", &[CERTIFICATE], Some(("RequestsPerAddress", "4000"))),
     plan("rotation", &[], None),
+    plan("monitoring", &[], Some(("DatabaseFreeMemoryMinBytes", "300000000"))),
 ];
 
 const fn plan(
