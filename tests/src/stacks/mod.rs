@@ -176,7 +176,7 @@ impl Stacks {
 
     /// The stack, once it has come to rest.
     async fn settled(&self, name: &str) -> Result<Stack> {
-        let look = async || {
+        let look = || async {
             let found = self.client.describe_stacks().stack_name(name).send().await?;
             found.stacks().first().cloned().context("it is not there")
         };

@@ -99,9 +99,9 @@ fn replace(value: Value, gone: &BTreeSet<String>) -> Value {
         Value::Object(map) => map,
         other => return other,
     };
-    let to_gone = |name: &Value| name.as_str().filter(|name| gone.contains(*name));
     let referred = map.get("Ref").or_else(|| map.get("Fn::GetAtt").map(|of| &of[0]));
-    if let Some(name) = referred.and_then(to_gone) {
+    if let Some(name) = referred.and_then(|name| name.as_str().filter(|name| gone.contains(*name)))
+    {
         return placeholder(name).into();
     }
     map.into_iter()

@@ -132,8 +132,6 @@ fn the_edge_is_told_every_variable_it_requires_and_none_it_does_not_know() -> Re
     let manifest = std::fs::read_to_string(paths::checkout().join("spin.toml"))?;
     let manifest: toml::Table = toml::from_str(&manifest)?;
     let known = manifest["variables"].as_table().context("spin.toml has variables")?;
-    let requires =
-        |value: &toml::Value| value.get("required").is_some_and(|it| it.as_bool() == Some(true));
 
     let edge = objects()?;
     let edge = find(&edge, "SpinApp", "gavel-edge")?;
@@ -146,8 +144,13 @@ fn the_edge_is_told_every_variable_it_requires_and_none_it_does_not_know() -> Re
     for name in &told {
         assert!(known.contains_key(*name), "spin.toml has no variable {name}");
     }
-    for (name, _) in known.iter().filter(|(_, value)| requires(value)) {
+    for (name, _) in known.iter().filter(|(_, value)| is_required(value)) {
         assert!(told.contains(name.as_str()), "the edge is not told {name}");
     }
     Ok(())
+}
+
+/// Whether a variable of spin.toml has no default.
+fn is_required(variable: &toml::Value) -> bool {
+    variable.get("required").and_then(toml::Value::as_bool) == Some(true)
 }

@@ -91,8 +91,9 @@ async fn scenario(world: &World) -> Result<()> {
     let own = world.edge.get("/v1/me/bids", &world.bidders[0].token).await?;
     assert_eq!(own.body["items"].as_array().map(Vec::len), Some(1), "{own:?}");
     unreadable_message(world).await?;
-    let closed = world.edge.act(&format!("/v1/auctions/{auction}/close"), &world.seller.token);
-    assert_eq!(closed.await?.status, 200);
+    let path = format!("/v1/auctions/{auction}/close");
+    let closed = world.edge.act(&path, &world.seller.token).await?;
+    assert_eq!(closed.status, 200, "{closed:?}");
     Ok(())
 }
 
@@ -106,7 +107,6 @@ async fn unreadable_message(world: &World) -> Result<()> {
 
 /// One line for each action that is called and not allowed, or allowed and not called.
 fn differences(allowed: &Actions, called: &Actions) -> Vec<String> {
-    let not_yet = |role: &str, action: &str| NOT_YET.contains(&(role, action));
     let nothing = BTreeSet::new();
     let mut lines = Vec::new();
     for role in PLAYED {
@@ -123,6 +123,10 @@ fn differences(allowed: &Actions, called: &Actions) -> Vec<String> {
         }
     }
     lines
+}
+
+fn not_yet(role: &str, action: &str) -> bool {
+    NOT_YET.contains(&(role, action))
 }
 
 /// The actions of each role's task, from the template: the policies of `<Role>Role`, but the sidecar's.
