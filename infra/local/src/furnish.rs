@@ -43,8 +43,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let clients = Clients::new(&arguments.aws_url);
     let made = provision::provision(&clients, &Names::new(""), &password).await?;
     let fresh = stack::settings(made, &password);
+    let (edge_key, link_key) = match before {
+        Some(old) => (old.edge_key, old.link_key),
+        None => (fresh.edge_key.clone(), fresh.link_key.clone()),
+    };
     let settings = Settings {
-        edge_key: before.map_or_else(|| fresh.edge_key.clone(), |old| old.edge_key),
+        edge_key,
+        link_key,
+        public_url: arguments.edge_url.clone(),
         edge_url: arguments.edge_url,
         workers_url: arguments.workers_url,
         redis_url: arguments.redis_url,
