@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
-use gavel_local::{Options, Stack};
+use gavel_local::{Options, Settings, Stack};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -62,9 +62,10 @@ impl World {
             }
         }
         let stack = Stack::start(options).await?;
+        let Settings { seller, bidder_1, bidder_2, .. } = &stack.settings;
         let edge = Client::new(&stack.settings.edge_url)?;
         let [seller, first, second] =
-            try_join_all(["seller", "bidder-1", "bidder-2"].map(|name| sign_in(&stack, name)))
+            try_join_all([seller, bidder_1, bidder_2].map(|name| sign_in(&stack, name)))
                 .await?
                 .try_into()
                 .map_err(|_| anyhow::anyhow!("three accounts sign in as three"))?;

@@ -66,6 +66,9 @@ impl Names {
 pub struct Resources {
     /// The user pool.
     pub user_pool_id: String,
+    /// What follows the names of the sample accounts: nothing, or a domain where the pool takes mail
+    /// addresses only.
+    pub account_suffix: String,
     /// The app client the edge accepts.
     pub app_client_id: String,
     /// Another app client of the pool, which it must refuse.
@@ -135,6 +138,7 @@ pub async fn provision(clients: &Clients, names: &Names, password: &str) -> Resu
     Ok(Resources {
         issuer: format!("https://cognito-idp.{}.amazonaws.com/{}", crate::aws::REGION, pool.id),
         user_pool_id: pool.id,
+        account_suffix: String::new(),
         app_client_id: pool.app_client_id,
         other_app_client_id: pool.other_app_client_id,
         bid_queue_url: bids.url,

@@ -207,7 +207,8 @@ fn refuse_unbuilt(options: &Options) -> Result<()> {
 /// What a client of these resources must be told; the addresses of everything else are left out.
 #[must_use]
 pub fn settings(made: Resources, password: &str) -> Settings {
-    let [seller, bidder_1, bidder_2, admin] = provision::ACCOUNTS.map(|(name, _)| name.to_owned());
+    let [seller, bidder_1, bidder_2, admin] =
+        provision::ACCOUNTS.map(|(name, _)| format!("{name}{}", made.account_suffix));
     Settings {
         region: "use1".to_owned(),
         edge_key: secret::key(),

@@ -29,6 +29,9 @@ use crate::wait::eventually;
 /// How long one stack may take. The emulator makes the largest within a second.
 const STACK_WITHIN: Duration = Duration::from_secs(60);
 
+/// The pool of the identity stack knows people by their mail address.
+const ACCOUNT_SUFFIX: &str = "@people.example";
+
 /// The stacks of one deployment, made in order.
 #[derive(Debug)]
 pub struct Stacks {
@@ -84,8 +87,9 @@ impl Stacks {
                 .with_context(|| format!("no stack has the output {name}"))
         };
         let user_pool_id = output("UserPoolId")?;
-        for (user, groups) in provision::ACCOUNTS {
-            provision::add_user(&clients.cognito, &user_pool_id, user, password, groups).await?;
+        for (name, groups) in provision::ACCOUNTS {
+            let name = format!("{name}{ACCOUNT_SUFFIX}");
+            provision::add_user(&clients.cognito, &user_pool_id, &name, password, groups).await?;
         }
         let bid_queue_url = output("BidQueueUrl")?;
         let dead_letters = output("BidDeadLettersName")?;
@@ -105,6 +109,7 @@ impl Stacks {
             bids_table: output("BidsTable")?,
             chat_table: output("ChatTable")?,
             user_pool_id,
+            account_suffix: ACCOUNT_SUFFIX.to_owned(),
         })
     }
 
