@@ -30,7 +30,7 @@ use crate::wait::eventually;
 const STACK_WITHIN: Duration = Duration::from_secs(60);
 
 /// The pool of the identity stack knows people by their mail address.
-const ACCOUNT_SUFFIX: &str = "@people.example";
+const ACCOUNT_SUFFIX: &str = "@gavel.example";
 
 /// The stacks of one deployment, made in order.
 #[derive(Debug)]

@@ -48,19 +48,24 @@ async fn each_role_is_allowed_exactly_the_calls_it_makes() -> Result<()> {
     let mut proxies = BTreeMap::new();
     options.workers.clear();
     for role in PLAYED {
-        let proxy = Proxy::start(&options.ports.aws.url()).await?;
+        let aws = Proxy::start(&options.ports.aws.url()).await?;
+        let ivs = Proxy::start(&options.ports.ivs.url()).await?;
         options.workers.push(WorkerOptions {
             name: role.to_owned(),
             roles: role.to_owned(),
-            env: vec![("AWS_ENDPOINT_URL".to_owned(), proxy.url.clone())],
+            env: vec![
+                ("AWS_ENDPOINT_URL".to_owned(), aws.url.clone()),
+                ("AWS_ENDPOINT_URL_IVS".to_owned(), ivs.url.clone()),
+            ],
         });
-        proxies.insert(role.to_owned(), proxy);
+        proxies.insert(role.to_owned(), [aws, ivs]);
     }
     let world = World::start_with(options).await?;
     scenario(&world).await?;
     let called = || async {
-        let of = |(role, proxy): (&String, &Proxy)| {
-            let actions = proxy.seen().iter().flat_map(calls::actions).collect();
+        let of = |(role, proxies): (&String, &[Proxy; 2])| {
+            let seen = proxies.iter().flat_map(Proxy::seen);
+            let actions = seen.flat_map(|seen| calls::actions(&seen)).collect();
             (role.clone(), actions)
         };
         Ok(proxies.iter().map(of).collect::<Actions>())
