@@ -20,7 +20,7 @@ up: ## install what is missing, build, start everything; Ctrl-C stops it
 down: ## stop a running stack
 	@$(TARGET)/debug/gavel-local down
 
-smoke: ## run two auctions against the running stack and check every trace they leave
+smoke: ## run auctions against the running stack and check every trace they leave
 	@$(TARGET)/debug/gavel-local smoke
 
 # There are no documentation tests (cargo-nextest would not run them): examples are marked as text.

@@ -1,11 +1,12 @@
 //! `gavel-local smoke`: two auctions through everything, and every trace they must have left.
 //!
-//! Speaks to the running stack as a client does, through the edge, and then looks into PostgreSQL and
-//! DynamoDB with its own eyes. Invariant: exit code 0 only if the rules went as told here, every
+//! Speaks to the running stack as a client does, through the edge, and then looks into PostgreSQL,
+//! DynamoDB and the e-mail emulator with its own eyes. Invariant: exit code 0 only if the rules went as told here, every
 //! accepted bid was found, once, under both keys, and the right people won at the right price.
 
 mod api;
 mod lot;
+mod room;
 mod traces;
 mod video;
 
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use gavel_local::aws::Clients;
 use gavel_local::progress::Progress;
-use gavel_local::{Settings, paths, provision};
+use gavel_local::{Settings, paths, provision, secret};
 use serde_json::json;
 
 use api::{Api, Caller};
@@ -31,6 +32,13 @@ const EXTENSION_S: u64 = 6;
 /// How late the close may be, in milliseconds. An idle machine stays below 250; a busy one is given
 /// more.
 const LATE_MS_MAX: i64 = 1_000;
+
+/// The domain of the sample accounts' addresses.
+const MAIL: &str = "gavel.example";
+/// What the subject says to who won, and to who did not.
+const WON: &str = "You have won";
+/// See [`WON`].
+const LOST: &str = "It went to somebody else";
 
 pub(crate) async fn run() -> Result<()> {
     let since = Instant::now();
@@ -71,12 +79,17 @@ async fn hammer(
     let soft_close = json!({"window_s": WINDOW_S, "extension_s": EXTENSION_S, "max_extensions": 1});
     let terms =
         json!({"reserve_price": 15_000, "duration_s": DURATION_S, "soft_close": soft_close});
-    let lot = Lot::create(api, seller, "Smoke test: to the hammer", &terms);
+    // The e-mail emulator may have messages of earlier runs.
+    let title = format!("Smoke test{}: to the hammer", secret::suffix());
+    let lot = Lot::create(api, seller, &title, &terms);
     let lot = say.step("the seller opens an auction with a hidden reserve", lot).await?;
     let opened = Instant::now();
     println!("    {}", lot.id);
     let mut accepted = Vec::new();
 
+    let question = "How old is it?";
+    let asked = room::chat(api, first, &lot.id, question);
+    say.step("the first bidder asks something in the chat", asked).await?;
     let bid = lot.leads(first, Offer::plain(10_000), 10_000);
     accepted.push(say.step("the first bidder bids 100.00", bid).await?);
     let bid = lot.leads(second, Offer::up_to(10_500, 14_000), 10_500);
@@ -112,7 +125,30 @@ async fn hammer(
     );
     let history = traces::by_auction(&clients.dynamodb, &settings.bids_table, &lot.id, &accepted);
     say.step("DynamoDB has every bid under the auction", history).await?;
+    let kept = room::chat_is_kept(&clients.dynamodb, &settings.chat_table, &lot.id, question);
+    say.step("DynamoDB has the chat message", kept).await?;
+    told(settings, &title).await?;
     Ok(accepted)
+}
+
+/// The messages that the end of an auction brought to the first bidder, who won, and to the second.
+async fn told(settings: &Settings, title: &str) -> Result<()> {
+    let addresses = [&settings.bidder_1, &settings.bidder_2].map(|name| format!("{name}@{MAIL}"));
+    let addresses = [addresses[0].as_str(), addresses[1].as_str()];
+    let all_told = |[winner, loser]: &[Vec<String>; 2]| {
+        let count = |mails: &[String], what| mails.iter().filter(|m| m.contains(what)).count();
+        [count(winner, WON), count(loser, LOST)] == [1, 1]
+            && [count(winner, LOST), count(loser, WON)] == [0, 0]
+    };
+    let mails = room::mails(&settings.aws_endpoint_url, title, addresses, all_told);
+    let what = "SES has one message to the winner and one to the loser";
+    let mails = Progress::Print.step(what, mails).await?;
+    for (address, subjects) in addresses.iter().zip(&mails) {
+        for subject in subjects {
+            println!("    to {address}: {subject}");
+        }
+    }
+    Ok(())
 }
 
 /// A bid that buys at once.
