@@ -57,7 +57,7 @@ pub(super) async fn things(world: &World) -> Result<Things> {
     auctions.push(NOWHERE.to_owned());
     let keys = (0..KEYS).map(|_| key()).collect();
     Ok(Things(vec![
-        ("bidden", auctions[..6].to_vec()),
+        ("bidden", auctions[..4].to_vec()),
         ("auctions", auctions),
         ("bids", bids),
         ("tokens", vec![link_token(world).await?]),
