@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
-use gavel_local::Stack;
+use gavel_local::{Service, Stack};
 use sqlx::{Connection, PgConnection, Row};
 
 use crate::wait::eventually;
@@ -12,6 +12,16 @@ use crate::wait::eventually;
 /// How long a bid may take to DynamoDB: a message that a killed worker had received comes back to the
 /// queue after 30 s.
 pub(crate) const HISTORY_WITHIN: Duration = Duration::from_secs(60);
+
+/// The value of a metric that `worker` reports, by the name and labels of its line.
+///
+/// # Errors
+/// When the worker does not answer or reports no such metric.
+pub async fn gauge(worker: &Service, name: &str) -> Result<f64> {
+    let text = reqwest::get(format!("{}/metrics", worker.url())).await?.text().await?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.with_context(|| format!("no {name} in the metrics"))?.parse().context("not a number")
+}
 
 /// One row of the bid history.
 #[derive(Clone, Debug, PartialEq, Eq)]

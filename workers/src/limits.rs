@@ -71,6 +71,11 @@ pub(crate) const OUTBOX_POLL: Duration = Duration::from_millis(250);
 /// How long a relay owns a shard without renewing; it renews at every look. Bids of a crashed relay's
 /// shard wait this long for the next one, so it is well below [`ACKNOWLEDGE_MAX`].
 pub(crate) const RELAY_LEASE: Duration = Duration::from_millis(1_200);
+/// Events of a shard that wait for the notification queue: about 60 MB, hours of trouble with it. The
+/// oldest are dropped beyond, so that news for people never takes the memory that bids need.
+pub(crate) const MESSAGES_WAITING_MAX: u32 = 100_000;
+/// How often the outboxes are measured; well below the minute at which metrics are usually collected.
+pub(crate) const BACKLOG_TICK: Duration = Duration::from_secs(2);
 /// Longest pause between two tries after a failure.
 pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
@@ -78,6 +83,8 @@ pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// How often deadlines are looked at; well inside the 250 ms an idle machine may be late.
 pub(crate) const TIMER_TICK: Duration = Duration::from_millis(50);
+/// How long the worst lateness is kept for whoever collects metrics, at least; at most twice that.
+pub(crate) const LATENESS_KEPT: Duration = Duration::from_secs(60);
 /// How often the catalogue is asked what opens now: an opening is at most this late, and the question
 /// is one small index read.
 pub(crate) const OPENING_TICK: Duration = Duration::from_millis(200);

@@ -58,10 +58,17 @@ async fn without_redis_bids_are_refused_in_time_and_none_is_lost_or_doubled() ->
     let auction = world.live_auction(json!({"duration_s": 120})).await?;
     assert_eq!(world.bid(&auction, &world.bidders[1], 100).await?.status, 201);
     let (frozen, gone) = (key(), key());
+    let fixed = json!({"window_s": 0, "extension_s": 0, "max_extensions": 0});
+    world.live_auction(json!({"duration_s": 5, "soft_close": fixed})).await?;
+    let opened = Instant::now();
     world.stack.redis.pause()?;
     unavailable(&world, &auction, &frozen, 200).await?;
+    // Until the other auction is over for two seconds, which is what the lateness must tell.
+    tokio::time::sleep(Duration::from_secs(7).saturating_sub(opened.elapsed())).await;
     world.stack.redis.resume()?;
     works_again(&world, &auction, &frozen, 200).await?;
+    let late = || evidence::gauge(&world.stack.workers[0], "gavel_timer_close_lateness_seconds");
+    eventually("lateness", Duration::from_secs(5), late, |late| (1.0..15.0).contains(late)).await?;
     // Killed and started again it has lost its scripts, but not its data.
     world.stack.redis.kill().await?;
     unavailable(&world, &auction, &gone, 300).await?;
@@ -80,8 +87,19 @@ async fn without_the_queue_a_bid_is_not_acknowledged_but_not_lost_either() -> Re
     let key = key();
     world.stack.emulator.pause()?;
     unavailable(&world, &auction, &key, 200).await?;
+    let waiting = |outlet: &str| format!(r#"gavel_relay_outbox_events{{outlet="{outlet}"}}"#);
+    let oldest = "gavel_relay_oldest_unconfirmed_seconds";
+    let worker = &world.stack.workers[0];
+    for name in [waiting("bids"), waiting("messages"), oldest.to_owned()] {
+        let value = evidence::gauge(worker, &name).await?;
+        assert!((1.0..60.0).contains(&value), "{name} is {value}");
+    }
     world.stack.emulator.resume()?;
     works_again(&world, &auction, &key, 200).await?;
+    for name in [waiting("bids"), waiting("messages"), oldest.to_owned()] {
+        let read = || evidence::gauge(&world.stack.workers[0], &name);
+        eventually(&name, Duration::from_secs(20), read, |value| *value == 0.0).await?;
+    }
     let rows = evidence::whole_history(&world.stack, &auction, 2).await?;
     assert_eq!(rows[1].amount, 200);
     world.stack.stop().await

@@ -6,7 +6,8 @@
 --       7 outbox of messages to people
 -- ARGV  1 expected position  2 decided at (ms)  3 skew bound (ms)  4 not after (ms, or '')
 --       5 new position  6 new state  7 deadline (ms, 'closed', or '' for none)  8 auction
---       9 wake channel  10 shard  then for each event: position, bid id (or ''), event
+--       9 wake channel  10 shard  11 most entries in 7, the oldest go first
+--       then for each event: position, bid id (or ''), event
 -- Gives {'ok' | 'moved' | 'skew' | 'late', Redis time in ms}.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -19,10 +20,10 @@ if ARGV[4] ~= '' and now >= tonumber(ARGV[4]) then return {'late', now_text} end
 
 -- The log first: it refuses an id that is not above its last one, so a state that fell behind its
 -- log (a lost or regressed key) stops here, before anything is written.
-for i = 11, #ARGV, 3 do
+for i = 12, #ARGV, 3 do
   redis.call('XADD', KEYS[2], ARGV[i] .. '-0', 'e', ARGV[i + 2])
   redis.call('XADD', KEYS[4], '*', 'e', ARGV[i + 2])
-  redis.call('XADD', KEYS[7], '*', 'e', ARGV[i + 2])
+  redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[11], '*', 'e', ARGV[i + 2])
   if ARGV[i + 1] ~= '' then redis.call('HSET', KEYS[3], ARGV[i + 1], ARGV[i + 2]) end
 end
 redis.call('HSET', KEYS[1], 'p', ARGV[5], 's', ARGV[6])

@@ -13,13 +13,24 @@ pub(crate) type Shard = u16;
 pub(crate) type Slot = u16;
 
 /// Where events leave Redis for. Each has an outbox of its own in every shard, so that trouble with
-/// one never delays the other: a bid waits for [`Outlet::Bids`] and for nothing else.
+/// one never delays the other: a bid waits for [`Outlet::Bids`] and for nothing else. What waits for
+/// people is bounded by [`crate::limits::MESSAGES_WAITING_MAX`], so that it never fills Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outlet {
     /// The bid queue, on the way to the history.
     Bids,
     /// The notification queue, on the way to people.
     Messages,
+}
+
+impl Outlet {
+    /// Its name in metrics and logs.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Bids => "bids",
+            Self::Messages => "messages",
+        }
+    }
 }
 
 /// Slots of a Redis Cluster, by its specification.

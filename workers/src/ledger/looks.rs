@@ -7,17 +7,16 @@
 use std::collections::HashSet;
 use std::future::Future;
 
-use gavel_core::ids::AuctionId;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::LedgerError;
 use super::keys::Shard;
-use super::store::StoreError;
+use super::store::{StoreError, Waiting};
 use crate::limits::LOOK_PATIENCE;
 
-type Found = Result<Vec<AuctionId>, StoreError>;
+type Found = Result<Vec<Waiting>, StoreError>;
 
 /// The looks that are under way.
 #[derive(Default)]
@@ -37,7 +36,7 @@ impl Looks {
         &self,
         shards: impl Iterator<Item = Shard>,
         look: impl Fn(Shard) -> F,
-    ) -> Result<Vec<AuctionId>, LedgerError> {
+    ) -> Result<Vec<Waiting>, LedgerError> {
         let mut state = self.state.lock().await;
         let State { calls, asked } = &mut *state;
         for shard in shards.filter(|shard| asked.insert(*shard)).collect::<Vec<_>>() {

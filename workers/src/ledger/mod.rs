@@ -42,6 +42,7 @@ use crate::limits::DECISION_MAX;
 pub(crate) use self::connection::{Connection, Redis, connect};
 pub use self::error::LedgerError;
 pub(crate) use self::script::Script;
+pub(crate) use self::store::Waiting;
 pub(crate) use self::wake::{Wakes, listen};
 
 /// An accepted bid.
@@ -166,7 +167,7 @@ impl Ledger {
 
     /// Live auctions whose time is up, each by the clock of its own shard. A shard in trouble keeps
     /// no other one's auctions waiting.
-    pub(crate) async fn due(&self) -> Result<Vec<AuctionId>, LedgerError> {
+    pub(crate) async fn due(&self) -> Result<Vec<Waiting>, LedgerError> {
         let (store, clock) = (&self.inner.store, &self.inner.clock);
         let look = |shard| {
             let (store, clock) = (store.clone(), clock.clone());
@@ -176,7 +177,7 @@ impl Ledger {
     }
 
     /// Closed auctions whose result is not recorded elsewhere yet; shards as in [`Ledger::due`].
-    pub(crate) async fn unrecorded(&self) -> Result<Vec<AuctionId>, LedgerError> {
+    pub(crate) async fn unrecorded(&self) -> Result<Vec<Waiting>, LedgerError> {
         let (store, clock) = (&self.inner.store, &self.inner.clock);
         let look = |shard| {
             let (store, clock) = (store.clone(), clock.clone());

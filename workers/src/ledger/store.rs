@@ -1,6 +1,7 @@
 //! Reading and writing live auctions in Redis. Decides nothing.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use gavel_core::auction::{Auction, Event, EventKind, Phase};
 use gavel_core::ids::{AuctionId, BidId};
@@ -11,7 +12,9 @@ use redis::{Cmd, FromRedisValue};
 use super::connection::Connection;
 use super::keys::{Keys, Outlet, Shard, WAKE_CHANNEL};
 use super::script::Script;
-use crate::limits::{CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DUE_AUCTIONS_MAX, SKEW_MS_MAX};
+use crate::limits::{
+    CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DUE_AUCTIONS_MAX, MESSAGES_WAITING_MAX, SKEW_MS_MAX,
+};
 
 /// Why Redis could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,14 @@ pub(super) struct Loaded {
     pub(super) ids: Option<HashMap<BidId, Event>>,
     /// The log position up to which events have left the outbox.
     pub(super) relayed: u64,
+}
+
+/// An auction that waits for something, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) auction: AuctionId,
+    /// By the clock of its shard, when it was looked at.
+    pub(crate) age: Duration,
 }
 
 /// Redis, as the ledger uses it.
@@ -177,7 +188,8 @@ impl Store {
             .arg(deadline(after))
             .arg(auction.as_str())
             .arg(WAKE_CHANNEL)
-            .arg(shard.to_string());
+            .arg(shard.to_string())
+            .arg(MESSAGES_WAITING_MAX.to_string());
         for event in events {
             let bid = match &event.kind {
                 EventKind::Bid(bid) => bid.bid_id.as_str(),
@@ -209,7 +221,7 @@ impl Store {
         &self,
         shard: Shard,
         now: Timestamp,
-    ) -> Result<Vec<AuctionId>, StoreError> {
+    ) -> Result<Vec<Waiting>, StoreError> {
         self.waiting(shard, Keys::deadlines(shard), now).await
     }
 
@@ -218,7 +230,7 @@ impl Store {
         &self,
         shard: Shard,
         now: Timestamp,
-    ) -> Result<Vec<AuctionId>, StoreError> {
+    ) -> Result<Vec<Waiting>, StoreError> {
         self.waiting(shard, Keys::unrecorded(shard), now).await
     }
 
@@ -227,19 +239,20 @@ impl Store {
         shard: Shard,
         set: String,
         now: Timestamp,
-    ) -> Result<Vec<AuctionId>, StoreError> {
+    ) -> Result<Vec<Waiting>, StoreError> {
         let mut command = redis::cmd("ZRANGEBYSCORE");
-        command.arg(set).arg("-inf").arg(now.as_ms());
+        command.arg(set).arg("-inf").arg(now.as_ms()).arg("WITHSCORES");
         command.arg("LIMIT").arg(0).arg(DUE_AUCTIONS_MAX);
-        let found: Vec<String> = self.redis.query(shard, &command).await?;
-        let id = |text: String| {
-            let id = AuctionId::parse(&text).ok();
-            if id.is_none() {
+        let found: Vec<(String, i64)> = self.redis.query(shard, &command).await?;
+        let waiting = |(text, since): (String, i64)| {
+            let Ok(auction) = AuctionId::parse(&text) else {
                 tracing::error!(member = text, "not an auction, passed over");
-            }
-            id
+                return None;
+            };
+            let age_ms = u64::try_from(now.as_ms().saturating_sub(since)).unwrap_or(0);
+            Some(Waiting { auction, age: Duration::from_millis(age_ms) })
         };
-        Ok(found.into_iter().filter_map(id).collect())
+        Ok(found.into_iter().filter_map(waiting).collect())
     }
 
     /// Notes that the result of a closed auction is recorded elsewhere.

@@ -149,16 +149,50 @@ async fn a_closed_auction_waits_to_be_recorded_and_a_replayed_request_is_known()
     let (store, id) = (&bench.store, &bench.state.id);
     let shard = store.shard(id);
     let later = time(store).await.plus_ms(120_000);
-    assert_eq!(store.due(shard, later).await.unwrap(), std::slice::from_ref(id));
+    let ends = bench.state.closes_at().unwrap();
+    let age = Duration::from_millis(u64::try_from(later.as_ms() - ends.as_ms()).unwrap());
+    let due = Waiting { auction: id.clone(), age };
+    assert_eq!(store.due(shard, later).await.unwrap(), [due], "late by the clock of the shard");
     let closed = bench.drafted(&Command::Close(CloseCause::Hammer)).await;
     assert_eq!(bench.commit(&closed, None).await, Committed::Ok);
     assert!(store.due(shard, later).await.unwrap().is_empty());
-    assert_eq!(store.unrecorded(shard, later).await.unwrap(), std::slice::from_ref(id));
+    let unrecorded = store.unrecorded(shard, later).await.unwrap();
+    assert_eq!(unrecorded.iter().map(|closed| &closed.auction).collect::<Vec<_>>(), [id]);
     store.recorded(id).await.unwrap();
     assert!(store.unrecorded(shard, later).await.unwrap().is_empty());
 
     assert!(store.first_use(id, "a-request").await.unwrap());
     assert!(!store.first_use(id, "a-request").await.unwrap());
+}
+
+#[tokio::test]
+async fn what_waits_for_people_is_bounded_and_what_waits_for_the_history_is_not() {
+    let bench = Bench::start().await;
+    let shard = bench.store.shard(&bench.state.id);
+    let count = u64::from(crate::limits::MESSAGES_WAITING_MAX) + 1_000;
+    let fill = Script::new(
+        "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'e', 'old') end return 'ok'",
+    );
+    let [bids, messages] = [keys::Outlet::Bids, keys::Outlet::Messages]
+        .map(|outlet| [keys::Keys::outbox(shard, outlet)]);
+    for outbox in [&bids, &messages] {
+        let mut call = fill.call(shard, outbox);
+        call.arg(count).query::<()>(&bench.redis.connection).await.unwrap();
+    }
+    let draft = bench.drafted(&Command::Bid(bid(&bench.state, "a", 100))).await;
+    assert_eq!(bench.commit(&draft, None).await, Committed::Ok);
+    let length = async |outbox: &[String]| {
+        let mut command = redis::cmd("XLEN");
+        bench.redis.connection.query::<u64>(shard, command.arg(outbox)).await.unwrap()
+    };
+    // The opening and the bid have come to those that were put in. Redis trims by whole nodes.
+    assert_eq!(length(&bids).await, count + 2, "a bid is never dropped");
+    assert!(length(&messages).await < count, "the oldest are dropped");
+    let mut newest = redis::cmd("XREVRANGE");
+    newest.arg(&messages).arg("+").arg("-").arg("COUNT").arg(1);
+    let newest: Vec<(String, Vec<String>)> =
+        bench.redis.connection.query(shard, &newest).await.unwrap();
+    assert!(newest[0].1[1].contains("bidder"), "the bid is the newest: {newest:?}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 //! again: whoever reads the queue must not mind. One relay works on a shard at a time (a lease), which
 //! keeps an auction's messages in order; were two to overlap, the result would still be complete.
 
+mod backlog;
 mod message;
 mod outbox;
 mod queue;
@@ -52,6 +53,7 @@ pub(crate) async fn run(
         let outbox = Outbox::new(&redis, shard, outlet);
         shards.spawn(relay_shard(shard, outbox, wakes.clone(), queue.clone(), stop.clone()));
     }
+    shards.spawn(backlog::tell(redis, outlet, stop));
     // A shard that panics takes the role with it: a silent shard would answer no bid for ever.
     shards.join_all().await;
 }
@@ -77,8 +79,9 @@ async fn relay_shard(
             Ok(Round::NotOurs) => RELAY_LEASE / 4,
             Err(error) => {
                 pause = (pause * 2).clamp(Duration::from_millis(50), RETRY_PAUSE_MAX);
-                metrics::counter!("gavel_relay_failures_total").increment(1);
-                tracing::warn!(shard, outlet = ?outbox.outlet, error = ?error, "outbox not relayed, trying again");
+                let outlet = outbox.outlet.name();
+                metrics::counter!("gavel_relay_failures_total", "outlet" => outlet).increment(1);
+                tracing::warn!(shard, outlet, error = ?error, "outbox not relayed, trying again");
                 pause
             }
         };

@@ -8,15 +8,18 @@
 //! the next look, its own or another worker's. Any number of timers may run: the ledger's commit lets
 //! one of them win, and asking again changes nothing.
 
+mod lateness;
+
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use gavel_core::ids::AuctionId;
 use tokio_util::sync::CancellationToken;
 
+use self::lateness::Lateness;
 use crate::catalog::{Catalog, CatalogError, DueToOpen};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, Waiting};
 use crate::lifecycle::{self, OpenError};
 use crate::limits::{AUCTIONS_AT_ONCE_MAX, OPENING_TICK, RETRY_PAUSE_MAX, TIMER_TICK};
 
@@ -39,16 +42,19 @@ pub(crate) async fn run(ledger: Ledger, catalog: Catalog, stop: CancellationToke
 }
 
 async fn keep_closing(ledger: Ledger, stop: CancellationToken) {
-    let mut pause = TIMER_TICK;
+    let (mut pause, lateness) = (TIMER_TICK, Lateness::new());
     while !stopped_within(pause, &stop).await {
         pause = match ledger.due().await {
             Ok(due) => {
-                let act = |id: AuctionId| (id.clone(), close(&ledger, id));
+                let looked = Instant::now();
+                let act =
+                    |due: Waiting| (due.auction.clone(), close(&ledger, &lateness, due, looked));
                 each(due.into_iter().map(act)).await;
                 TIMER_TICK
             }
             Err(error) => backed_off(pause, &error.into()),
         };
+        lateness.publish();
     }
 }
 
@@ -57,7 +63,8 @@ async fn keep_recording(ledger: Ledger, catalog: Catalog, stop: CancellationToke
     while !stopped_within(pause, &stop).await {
         pause = match ledger.unrecorded().await {
             Ok(closed) => {
-                let act = |id: AuctionId| (id.clone(), record(&ledger, &catalog, id));
+                let act =
+                    |Waiting { auction, .. }| (auction.clone(), record(&ledger, &catalog, auction));
                 // Nobody waits for a record as for the hammer: a troubled catalogue is left alone.
                 if each(closed.into_iter().map(act)).await {
                     TIMER_TICK
@@ -127,8 +134,19 @@ async fn open(ledger: &Ledger, catalog: &Catalog, due: DueToOpen) -> Result<(), 
     Ok(())
 }
 
-async fn close(ledger: &Ledger, auction: AuctionId) -> Result<(), TimerError> {
-    if let Some(closed) = ledger.close_if_due(&auction).await? {
+async fn close(
+    ledger: &Ledger,
+    lateness: &Lateness,
+    due: Waiting,
+    looked: Instant,
+) -> Result<(), TimerError> {
+    let Waiting { auction, age } = due;
+    let closed = ledger.close_if_due(&auction).await;
+    // One that a late bid has just extended is not late.
+    if !matches!(closed, Ok(None)) {
+        lateness.note(age + looked.elapsed());
+    }
+    if let Some(closed) = closed? {
         tracing::info!(%auction, seq = closed.seq, "auction closed");
     }
     Ok(())

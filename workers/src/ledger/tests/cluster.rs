@@ -106,7 +106,8 @@ async fn auctions_at_different_nodes_open_take_bids_and_close() {
         ledger.drive(&state.id, Command::Close(CloseCause::Hammer)).await.unwrap();
         ids.push(state.id);
     }
-    let mut unrecorded = ledger.unrecorded().await.unwrap();
+    let unrecorded = ledger.unrecorded().await.unwrap();
+    let mut unrecorded: Vec<_> = unrecorded.into_iter().map(|closed| closed.auction).collect();
     ids.sort_by_key(ToString::to_string);
     unrecorded.sort_by_key(ToString::to_string);
     assert_eq!(unrecorded, ids);

@@ -1,0 +1,63 @@
+//! What waits in the outboxes, as gauges for whoever watches. Every relay tells of all shards, also of
+//! those that another one works on, or none.
+
+use std::time::Duration;
+
+use redis::RedisResult;
+use tokio_util::sync::CancellationToken;
+
+use crate::ledger::keys::{Keys, Outlet};
+use crate::ledger::{Redis, Script};
+use crate::limits::BACKLOG_TICK;
+
+/// KEYS 1 outbox. Gives how many entries wait and the age of the oldest in ms, by Redis's own clock.
+const BACKLOG: &str = "
+local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if not oldest then return {0, 0} end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local added = tonumber(string.match(oldest[1], '^%d+'))
+return {redis.call('XLEN', KEYS[1]), math.max(now - added, 0)}";
+
+/// What waits for one outlet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Backlog {
+    /// In all shards.
+    events: u64,
+    /// Of the oldest event.
+    age: Duration,
+}
+
+/// Tells until `stop` what waits for `outlet`.
+pub(super) async fn tell(redis: Redis, outlet: Outlet, stop: CancellationToken) {
+    let script = Script::new(BACKLOG);
+    while tokio::time::timeout(BACKLOG_TICK, stop.cancelled()).await.is_err() {
+        match look(&redis, outlet, &script).await {
+            Ok(backlog) => publish(outlet, backlog),
+            Err(error) => {
+                tracing::warn!(?outlet, ?error, "an outbox could not be looked at, trying again");
+            }
+        }
+    }
+}
+
+async fn look(redis: &Redis, outlet: Outlet, script: &Script) -> RedisResult<Backlog> {
+    let mut all = Backlog::default();
+    for shard in redis.keys.shards() {
+        let keys = [Keys::outbox(shard, outlet)];
+        let call = script.call(shard, &keys);
+        let (events, age_ms): (u64, u64) = call.query(&redis.connection).await?;
+        all.events = all.events.saturating_add(events);
+        all.age = all.age.max(Duration::from_millis(age_ms));
+    }
+    Ok(all)
+}
+
+fn publish(outlet: Outlet, backlog: Backlog) {
+    let events = u32::try_from(backlog.events).unwrap_or(u32::MAX);
+    metrics::gauge!("gavel_relay_outbox_events", "outlet" => outlet.name()).set(events);
+    // Only a bidder waits for an answer; a message to a person that is late is merely late.
+    if outlet == Outlet::Bids {
+        metrics::gauge!("gavel_relay_oldest_unconfirmed_seconds").set(backlog.age.as_secs_f64());
+    }
+}
