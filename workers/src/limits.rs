@@ -235,19 +235,29 @@ pub(crate) const NOTES_WRITE_MAX: Duration = Duration::from_secs(5);
 pub(crate) const OUTBID_PAUSE: Duration = Duration::from_secs(60);
 /// How often the sender looks for what is due.
 pub(crate) const NOTIFY_TICK: Duration = Duration::from_millis(500);
-/// Messages one sender claims at once.
+/// Messages one sender claims at once, and never more than it sends in a second: what has become void
+/// since is sent nevertheless.
 pub(crate) const CLAIMED_MAX: u32 = 50;
-/// How long a sender has for what it claimed: at the slowest pace, one a second, 50 s, and then the
-/// calls of the last. A dead sender's messages wait this long.
+/// How long a sender has for what it claimed: a second at its pace, the calls for the last, and time to
+/// note how it went. A dead sender's messages wait this long.
 pub(crate) const NOTIFY_LEASE: Duration = Duration::from_secs(90);
+/// How long, and how often, a message that was sent is tried to be noted so: longer than a failover of
+/// the database takes. What is never noted is sent again.
+pub(crate) const NOTING_MAX: Duration = Duration::from_secs(600);
+/// See [`NOTING_MAX`].
+pub(crate) const NOTING_PAUSE: Duration = Duration::from_millis(200);
+/// Events written in one transaction, so that a loaded database has time for it.
+pub(crate) const EVENTS_WRITTEN_MAX: usize = 50;
 /// Longest call to SES, SNS or Cognito, retries included.
 pub(crate) const NOTIFY_CALL_MAX: Duration = Duration::from_secs(10);
 /// First and longest pause before a message is tried again.
 pub(crate) const RESEND_PAUSE_MIN: Duration = Duration::from_secs(2);
 /// See [`RESEND_PAUSE_MIN`].
 pub(crate) const RESEND_PAUSE_MAX: Duration = Duration::from_secs(300);
-/// Age at which a message is not sent any more: a day later it is no news.
+/// Age at which news of what goes on in an auction is not sent any more: a day later it is none.
 pub(crate) const NEWS_AGE_MAX: Duration = Duration::from_secs(86_400);
+/// Age at which nobody is told how an auction ended: a buyer wants to know for as long as may be.
+pub(crate) const RESULT_AGE_MAX: Duration = Duration::from_secs(14 * 86_400);
 /// Addresses one worker remembers. Each takes about 200 bytes.
 pub(crate) const ADDRESSES_CACHED_MAX: usize = 10_000;
 /// Age at which an address is asked for again: so long a changed one may be written to.

@@ -27,7 +27,7 @@ use crate::limits::{
 };
 use crate::notify::{self, Directory, Links, Notifications, Post};
 use crate::relay::{self, EventQueue};
-use crate::users::{Accounts, Devices, Eraser, Greeter, Users};
+use crate::users::{Accounts, Devices, Eraser, Greeter, Left, Users};
 use crate::video::{self, Pace, PlaybackKey, Spare, Video};
 use crate::{api, history, shutdown, telemetry, timer};
 
@@ -123,7 +123,12 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     }
     let users = Users::new(&catalog);
     let (greeter, roster) = Greeter::new(users.clone());
-    let (eraser, erasures) = Eraser::new(users.clone(), accounts(&aws, &config));
+    let left = Left {
+        accounts: accounts(&aws, &config),
+        devices: devices(&aws, &config),
+        notifications: Notifications::new(&catalog),
+    };
+    let (eraser, erasures) = Eraser::new(users.clone(), left);
     if plays(Role::Api) {
         tasks.start("profiles of newcomers", greeter.run(stop.clone()));
         tasks.start("deletion of accounts", eraser.run(stop.clone()));

@@ -53,7 +53,13 @@ pub(super) async fn edit(
         channel: edit.channel,
         push_endpoint: endpoint.as_deref(),
     };
-    Ok(Json(users.edit(&caller.user, change).await?.into()))
+    let edited = users.edit(&caller.user, change).await?;
+    if let (Some(devices), Some(replaced)) = (devices, edited.replaced_device)
+        && let Err(cause) = devices.forget(&replaced).await
+    {
+        tracing::warn!(cause, "a replaced device stays in SNS");
+    }
+    Ok(Json(edited.profile.into()))
 }
 
 fn no_push(field: &str) -> ApiError {

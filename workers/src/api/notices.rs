@@ -16,6 +16,7 @@ use super::problem::ApiError;
 use super::query::TokenQuery;
 use crate::catalog::Catalog;
 use crate::notify::{Links, Notifications};
+use crate::users::Users;
 
 /// Nothing may be loaded, run, framed, or sent elsewhere.
 const POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -68,12 +69,12 @@ pub(super) async fn ask(
 /// `POST /v1/unsubscribe?token=`: does it. Again, it changes nothing.
 pub(super) async fn unsubscribe(
     State(links): State<Links>,
-    State(notifications): State<Notifications>,
+    State(users): State<Users>,
     _caller: Caller,
     query: TokenQuery,
 ) -> Result<Response, ApiError> {
     let user = links.user(&query.token).ok_or_else(unknown)?;
-    notifications.unsubscribe(&user).await?;
+    users.unsubscribe(&user).await?;
     metrics::counter!("gavel_notify_unsubscribed_total").increment(1);
     Ok(page(DONE))
 }

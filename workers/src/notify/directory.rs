@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use aws_sdk_cognitoidentityprovider::Client;
-use aws_sdk_cognitoidentityprovider::error::DisplayErrorContext;
+use aws_sdk_cognitoidentityprovider::error::ProvideErrorMetadata as _;
 use aws_sdk_cognitoidentityprovider::types::UserType;
 use gavel_core::ids::UserId;
 use lru::LruCache;
@@ -46,7 +46,9 @@ impl Directory {
         // No user id has a quote or a backslash.
         let filter = format!("sub = \"{user}\"");
         let list = self.client.list_users().user_pool_id(&self.pool_id).filter(filter).limit(1);
-        let listed = list.send().await.map_err(|error| DisplayErrorContext(&error).to_string())?;
+        // The whole error may quote an answer, and so an address.
+        let listed =
+            list.send().await.map_err(|error| error.code().unwrap_or("no answer").to_owned())?;
         let found = listed.users().first().filter(|user| user.enabled());
         let contact = found.map(contact).unwrap_or_default();
         self.known().put(user.clone(), (Instant::now(), contact.clone()));

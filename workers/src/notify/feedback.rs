@@ -62,10 +62,14 @@ struct Mail {
 }
 
 impl Report {
-    fn read(body: &str) -> Result<Self, serde_json::Error> {
-        match serde_json::from_str::<Envelope>(body) {
-            Ok(envelope) => serde_json::from_str(&envelope.message),
-            Err(_raw) => serde_json::from_str(body),
+    /// Reads a report; none, when it is SNS's or SES's own greeting, which is a sentence.
+    fn read(body: &str) -> Result<Option<Self>, serde_json::Error> {
+        let Ok(Envelope { message }) = serde_json::from_str(body) else {
+            return serde_json::from_str(body).map(Some);
+        };
+        match message.trim_start().starts_with('{') {
+            true => serde_json::from_str(&message).map(Some),
+            false => Ok(None),
         }
     }
 
@@ -93,7 +97,7 @@ impl Handler for Feedback {
         let read = read.inspect_err(|error| {
             tracing::error!(line = error.line(), column = error.column(), "unreadable report");
         });
-        read.ok().map(|report| report.lost())
+        read.ok().map(|report| report?.lost())
     }
 
     async fn attempt(&self, jobs: &[Job<Option<i64>>], pause: Duration) -> Vec<Verdict> {
@@ -129,8 +133,8 @@ mod tests {
             "mail": { "messageId": "m", "tags": { tag: ["42"], "ses:operation": ["SendEmail"] } },
         });
         let wrapped = serde_json::json!({ "Type": "Notification", "Message": report.to_string() });
-        let raw = Report::read(&report.to_string()).unwrap().lost();
-        assert_eq!(Report::read(&wrapped.to_string()).unwrap().lost(), raw);
+        let raw = Report::read(&report.to_string()).unwrap().unwrap().lost();
+        assert_eq!(Report::read(&wrapped.to_string()).unwrap().unwrap().lost(), raw);
         raw
     }
 
@@ -146,6 +150,12 @@ mod tests {
     #[test]
     fn a_report_that_is_none_is_unreadable() {
         assert!(Report::read("{}").is_err());
-        assert!(Report::read("{\"Message\": \"Successfully validated\"}").is_err());
+        assert!(Report::read("{\"Message\": \"{}\"}").is_err());
+    }
+
+    #[test]
+    fn a_greeting_of_sns_is_no_report_and_no_fault() {
+        let greeting = "{\"Message\": \"Successfully validated SNS topic for event publishing.\"}";
+        assert!(Report::read(greeting).unwrap().is_none());
     }
 }

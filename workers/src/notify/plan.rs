@@ -56,8 +56,6 @@ pub(super) struct Facts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) price: Option<Amount>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) minimum_next: Option<Amount>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ends_at: Option<Timestamp>,
 }
 
@@ -109,11 +107,7 @@ pub(super) fn plan(event: &Event) -> Plan {
                 joins: Some(bid.bidder.clone()),
                 calmed: Calmed::Some(leads.into_iter().chain(bid.outbid.clone()).collect()),
                 tells: told.collect(),
-                facts: Facts {
-                    price: Some(bid.price),
-                    minimum_next: Some(bid.minimum_next),
-                    ends_at: Some(bid.ends_at),
-                },
+                facts: Facts { price: Some(bid.price), ends_at: Some(bid.ends_at) },
             }
         }
         EventKind::Closed { outcome } => {

@@ -27,6 +27,8 @@ pub struct Post {
 pub(super) enum NotSent {
     /// This message never will.
     Refused(String),
+    /// This device cannot be reached any more.
+    DeviceLost,
     /// Not now.
     Later(String),
 }
@@ -71,7 +73,13 @@ impl Post {
     /// Sends a push notification to a device that SNS knows by this ARN.
     pub(super) async fn push(&self, endpoint: &str, message: &Message) -> Result<String, NotSent> {
         let publish = self.sns.publish().target_arn(endpoint).message(&message.short);
-        let sent = publish.send().await.map_err(|error| not_sent(error.code()))?;
+        let sent = publish.send().await.map_err(|error| match error.code() {
+            // Switched off after the platform said that it is gone, or deleted.
+            Some(
+                "EndpointDisabled" | "EndpointDisabledException" | "NotFound" | "NotFoundException",
+            ) => NotSent::DeviceLost,
+            code => not_sent(code),
+        })?;
         Ok(sent.message_id.unwrap_or_default())
     }
 }
@@ -100,9 +108,7 @@ fn not_sent(code: Option<&str>) -> NotSent {
         | "InvalidParameterException"
         | "InvalidParameterValue"
         | "OptedOut"
-        | "OptedOutException"
-        | "EndpointDisabled"
-        | "EndpointDisabledException" => NotSent::Refused(code.to_owned()),
+        | "OptedOutException" => NotSent::Refused(code.to_owned()),
         _ => NotSent::Later(code.to_owned()),
     }
 }
@@ -113,7 +119,7 @@ mod tests {
 
     #[test]
     fn only_what_concerns_one_message_is_given_up() {
-        for code in ["MessageRejected", "BadRequestException", "EndpointDisabled"] {
+        for code in ["MessageRejected", "BadRequestException", "OptedOutException"] {
             assert_eq!(not_sent(Some(code)), NotSent::Refused(code.to_owned()));
         }
         for code in [

@@ -3,10 +3,12 @@
 //!
 //! A message is sent once, but for one gap that nobody can close from here: SES has no token for
 //! repeats, so a worker that dies between SES's answer and its note leaves a message that is sent again
-//! when the lease is over. An outage, in contrast, costs only time.
+//! when the lease is over. An outage of the database costs only time: while what was sent cannot be
+//! noted, nothing more is sent.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
@@ -18,8 +20,11 @@ use super::post::{NotSent, Post};
 use super::store::{Claimed, End, Notifications};
 use super::templates::{Subject, Templates};
 use crate::catalog::{CatalogError, Cause};
-use crate::limits::{NOTIFY_TICK, RESEND_PAUSE_MAX, RESEND_PAUSE_MIN};
+use crate::limits::{
+    CLAIMED_MAX, NOTIFY_TICK, NOTING_MAX, NOTING_PAUSE, RESEND_PAUSE_MAX, RESEND_PAUSE_MIN,
+};
 use crate::queue::jittered;
+use gavel_core::ids::UserId;
 
 /// Sends notifications.
 #[derive(Clone)]
@@ -33,6 +38,15 @@ struct Parts {
     directory: Directory,
     post: Post,
     templates: Templates,
+    /// How many messages were sent whose note has failed so far.
+    unnoted: AtomicUsize,
+}
+
+/// Where a message goes.
+enum Way {
+    Email(String),
+    Sms(String),
+    Push(String),
 }
 
 /// What to do about a claimed message.
@@ -51,7 +65,13 @@ impl Sender {
         rate_per_s: u32,
     ) -> Result<Self, Cause> {
         let templates = Templates::new(links)?;
-        let parts = Arc::new(Parts { notifications, directory, post, templates });
+        let parts = Arc::new(Parts {
+            notifications,
+            directory,
+            post,
+            templates,
+            unnoted: AtomicUsize::new(0),
+        });
         Ok(Self { parts, rate_per_s: rate_per_s.max(1) })
     }
 
@@ -80,7 +100,7 @@ impl Sender {
         pace: &mut Interval,
         stop: &CancellationToken,
     ) -> Result<usize, CatalogError> {
-        let claimed = self.parts.notifications.claim().await?;
+        let claimed = self.parts.notifications.claim(CLAIMED_MAX.min(self.rate_per_s)).await?;
         let count = claimed.len();
         let mut sending = JoinSet::new();
         for message in claimed {
@@ -91,6 +111,10 @@ impl Sender {
                     noted(back);
                 }
                 _ = pace.tick() => {
+                    if self.parts.unnoted.load(Ordering::Relaxed) > 0 {
+                        // What is not sent now is anybody's when its lease is over.
+                        break;
+                    }
                     let parts = self.parts.clone();
                     sending.spawn(async move { parts.see_to(message).await });
                 }
@@ -115,15 +139,34 @@ impl Parts {
             Step::PutOff(_) => "put off",
         };
         metrics::counter!("gavel_notify_messages_total", "outcome" => outcome).increment(1);
-        noted(match step {
-            Step::End(end) => self.notifications.settle(message.id, &end).await,
-            Step::PutOff(pause) => self.notifications.put_off(message.id, pause).await,
-        });
+        match step {
+            Step::End(end @ End::Sent(_)) => self.note_sent(message.id, &end).await,
+            Step::End(end) => noted(self.notifications.settle(message.id, &end).await),
+            Step::PutOff(pause) => noted(self.notifications.put_off(message.id, pause).await),
+        }
+    }
+
+    /// Notes that a message was sent, again and again if need be: not noted, it would be sent twice.
+    async fn note_sent(&self, id: i64, end: &End) {
+        let since = Instant::now();
+        let mut result = self.notifications.settle(id, end).await;
+        if result.is_err() {
+            self.unnoted.fetch_add(1, Ordering::Relaxed);
+            while result.is_err() && since.elapsed() < NOTING_MAX {
+                tokio::time::sleep(NOTING_PAUSE).await;
+                result = self.notifications.settle(id, end).await;
+            }
+            self.unnoted.fetch_sub(1, Ordering::Relaxed);
+        }
+        noted(result);
     }
 
     async fn send(&self, claimed: &Claimed) -> Step {
         if claimed.deleted || claimed.channel == "none" {
             return Step::End(End::Skipped("not wanted"));
+        }
+        if claimed.over {
+            return Step::End(End::Skipped("it is over"));
         }
         if claimed.stale {
             return Step::End(End::Failed("too old".to_owned()));
@@ -144,26 +187,26 @@ impl Parts {
             Ok(message) => message,
             Err(error) => return unusable(claimed, &error.into()),
         };
-        let sent = match claimed.channel.as_str() {
-            "push" => match &claimed.push_endpoint_arn {
-                Some(endpoint) => self.post.push(endpoint, &message).await,
-                None => return Step::End(End::Skipped("no device")),
-            },
-            channel => match self.directory.find(&user).await {
-                Err(cause) => Err(NotSent::Later(cause)),
-                Ok(contact) if channel == "sms" => match contact.phone {
-                    Some(phone) => self.post.sms(&phone, &message).await,
-                    None => return Step::End(End::Skipped("no verified phone number")),
-                },
-                Ok(_) if claimed.bounced => return Step::End(End::Skipped("mail came back")),
-                Ok(contact) => match contact.email {
-                    Some(email) => self.post.email(claimed.id, &email, &message).await,
-                    None => return Step::End(End::Skipped("no verified e-mail address")),
-                },
-            },
+        let way = match self.way(claimed, &user).await {
+            Ok(way) => way,
+            Err(step) => return step,
+        };
+        let sent = match &way {
+            Way::Push(endpoint) => self.post.push(endpoint, &message).await,
+            Way::Sms(phone) => self.post.sms(phone, &message).await,
+            Way::Email(address) => self.post.email(claimed.id, address, &message).await,
         };
         match sent {
             Ok(message_id) => Step::End(End::Sent(message_id)),
+            Err(NotSent::DeviceLost) => {
+                if let Way::Push(endpoint) = &way
+                    && let Err(error) = self.notifications.lost_device(&user, endpoint).await
+                {
+                    tracing::warn!(?error, "lost device not noted");
+                    return Step::PutOff(pause(claimed.attempts));
+                }
+                Step::PutOff(Duration::ZERO)
+            }
             Err(NotSent::Refused(cause)) => {
                 tracing::warn!(notification = claimed.id, cause, "message refused for good");
                 Step::End(End::Failed(cause))
@@ -172,6 +215,25 @@ impl Parts {
                 tracing::warn!(notification = claimed.id, cause, "message not sent, trying again");
                 Step::PutOff(pause(claimed.attempts))
             }
+        }
+    }
+}
+
+impl Parts {
+    /// Where it goes: as its reader wants it, or by e-mail when there is no such address.
+    async fn way(&self, claimed: &Claimed, user: &UserId) -> Result<Way, Step> {
+        if let ("push", Some(endpoint)) = (claimed.channel.as_str(), &claimed.push_endpoint_arn) {
+            return Ok(Way::Push(endpoint.clone()));
+        }
+        let contact = self.directory.find(user).await.map_err(|cause| {
+            tracing::warn!(notification = claimed.id, cause, "address not known, trying again");
+            Step::PutOff(pause(claimed.attempts))
+        })?;
+        match (claimed.channel.as_str(), contact.phone, contact.email) {
+            ("sms", Some(phone), _) => Ok(Way::Sms(phone)),
+            _ if claimed.bounced => Err(Step::End(End::Skipped("mail came back"))),
+            (_, _, Some(address)) => Ok(Way::Email(address)),
+            _ => Err(Step::End(End::Skipped("no verified e-mail address"))),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What people are told, in PostgreSQL. A message of the queue is one transaction: all that follows
-//! from it is there, or nothing.
+//! What people are told, in PostgreSQL. All that follows from an event is written at once, or nothing;
+//! writing it again changes nothing.
 
 use std::time::Duration;
 
@@ -10,12 +10,14 @@ use sqlx::{PgPool, Postgres, Transaction};
 
 use super::plan::{Audience, Calmed, Facts, Kind, Plan, plan};
 use crate::catalog::{Catalog, CatalogError, Cause, in_time};
-use crate::limits::{CLAIMED_MAX, NEWS_AGE_MAX, NOTIFY_LEASE, OUTBID_PAUSE};
+use crate::limits::{EVENTS_WRITTEN_MAX, NEWS_AGE_MAX, NOTIFY_LEASE, OUTBID_PAUSE, RESULT_AGE_MAX};
+use crate::users::{Users, UsersError};
 
 /// Followers, participants and what they are told. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Notifications {
     pool: PgPool,
+    users: Users,
 }
 
 /// A claimed row: what to send, and all about its reader that is known here.
@@ -29,6 +31,8 @@ pub(super) struct Claimed {
     pub(super) attempts: i32,
     /// Whether it is too old to be news.
     pub(super) stale: bool,
+    /// Whether it tells of what goes on in an auction that has ended.
+    pub(super) over: bool,
     pub(super) title: String,
     pub(super) currency: String,
     pub(super) channel: String,
@@ -60,7 +64,7 @@ impl Notifications {
     /// In the database of the catalogue.
     #[must_use]
     pub fn new(catalog: &Catalog) -> Self {
-        Self { pool: catalog.pool() }
+        Self { pool: catalog.pool(), users: Users::new(catalog) }
     }
 
     /// Has `user` hear when the auction opens. It must exist. Again, it changes nothing.
@@ -77,31 +81,35 @@ impl Notifications {
         in_time(query.execute(&self.pool)).await.map(drop)
     }
 
-    /// Has `user` told nothing more, on any channel.
-    pub async fn unsubscribe(&self, user: &UserId) -> Result<(), CatalogError> {
-        let query = sqlx::query(include_str!("queries/unsubscribe.sql")).bind(user.as_str());
+    /// Removes whatever names `user` here.
+    pub async fn forget(&self, user: &UserId) -> Result<(), CatalogError> {
+        let query = sqlx::query(include_str!("queries/forget.sql")).bind(user.as_str());
         in_time(query.execute(&self.pool)).await.map(drop)
     }
 
     /// Writes all that follows from consecutive events. Again, it changes nothing.
     pub(super) async fn record(&self, events: &[Event]) -> Result<(), CatalogError> {
-        in_time(async {
-            let mut transaction = self.pool.begin().await?;
-            for event in events {
-                write(&mut transaction, event, &plan(event)).await?;
-            }
-            transaction.commit().await
-        })
-        .await
+        for events in events.chunks(EVENTS_WRITTEN_MAX) {
+            in_time(async {
+                let mut transaction = self.pool.begin().await?;
+                for event in events {
+                    write(&mut transaction, event, &plan(event)).await?;
+                }
+                transaction.commit().await
+            })
+            .await?;
+        }
+        Ok(())
     }
 
-    /// What is due, for this sender alone for [`NOTIFY_LEASE`].
-    pub(super) async fn claim(&self) -> Result<Vec<Claimed>, CatalogError> {
+    /// At most `most` that are due, for this sender alone for [`NOTIFY_LEASE`].
+    pub(super) async fn claim(&self, most: u32) -> Result<Vec<Claimed>, CatalogError> {
         let query = sqlx::query_as(include_str!("queries/claim.sql"))
             .bind(NOTIFY_LEASE.as_secs_f64())
-            .bind(i64::from(CLAIMED_MAX))
+            .bind(i64::from(most))
             .bind(OUTBID_PAUSE.as_secs_f64())
-            .bind(NEWS_AGE_MAX.as_secs_f64());
+            .bind(NEWS_AGE_MAX.as_secs_f64())
+            .bind(RESULT_AGE_MAX.as_secs_f64());
         in_time(query.fetch_all(&self.pool)).await
     }
 
@@ -128,9 +136,19 @@ impl Notifications {
     }
 
     /// Mail of this notification came back: nothing more is sent to that address.
-    pub(super) async fn bounced(&self, id: i64) -> Result<(), CatalogError> {
-        let query = sqlx::query(include_str!("queries/bounced.sql")).bind(id);
-        in_time(query.execute(&self.pool)).await.map(drop)
+    pub(super) async fn bounced(&self, id: i64) -> Result<(), UsersError> {
+        let query = sqlx::query_scalar(include_str!("queries/reader.sql")).bind(id);
+        let reader: Option<String> = in_time(query.fetch_optional(&self.pool)).await?;
+        // Nobody, when they were deleted since.
+        let Some(reader) = reader.and_then(|reader| UserId::parse(&reader).ok()) else {
+            return Ok(());
+        };
+        self.users.lost_address(&reader).await
+    }
+
+    /// Push notifications do not get to this device of `user` any more.
+    pub(super) async fn lost_device(&self, user: &UserId, arn: &str) -> Result<(), UsersError> {
+        self.users.lost_device(user, arn).await
     }
 }
 

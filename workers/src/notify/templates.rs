@@ -57,7 +57,6 @@ pub(super) struct Message {
 struct Values<'a> {
     title: &'a str,
     price: Option<String>,
-    minimum_next: Option<String>,
     ends_at: Option<String>,
     auction_url: String,
     unsubscribe_url: String,
@@ -82,7 +81,6 @@ impl Templates {
         let values = Values {
             title,
             price: money(facts.price),
-            minimum_next: money(facts.minimum_next),
             ends_at: facts.ends_at.map(minute),
             auction_url: self.links.auction(auction),
             unsubscribe_url: self.links.unsubscribe(user),
@@ -121,7 +119,6 @@ mod tests {
         let links = Links::new("https://bids.example.com".to_owned(), SecretString::from("key"));
         let facts = Facts {
             price: Amount::new(123_456),
-            minimum_next: Amount::new(130_000),
             ends_at: Some(Timestamp::from_ms(1_795_411_020_000)),
         };
         let subject = Subject {
@@ -149,7 +146,6 @@ mod tests {
         }
         let outbid = message(Kind::Outbid, "A walnut desk");
         assert!(outbid.text.contains("USD 1,234.56"), "{}", outbid.text);
-        assert!(outbid.text.contains("USD 1,300.00"), "{}", outbid.text);
     }
 
     #[test]

@@ -48,4 +48,10 @@ impl Devices {
             .map_err(|error| DeviceError::Unavailable(DisplayErrorContext(&error).to_string()))?;
         Ok(arn)
     }
+
+    /// Has SNS forget a device; again, it changes nothing. The error is for the log only.
+    pub(crate) async fn forget(&self, arn: &str) -> Result<(), String> {
+        let delete = self.client.delete_endpoint().endpoint_arn(arn).send().await;
+        delete.map(drop).map_err(|error| DisplayErrorContext(&error).to_string())
+    }
 }

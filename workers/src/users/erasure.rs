@@ -1,4 +1,5 @@
-//! Deleting the accounts of those who deleted their profiles: later, and again until it is done.
+//! Removing what is left of those who deleted their profiles: later, and again until it is done. Their
+//! device in SNS, what they followed and were told, and last their account in Cognito.
 //!
 //! The tombstone in PostgreSQL is the note of what is to be done, so neither an outage of Cognito nor
 //! a crash at any line loses it. Deleting twice is harmless, so two who claim the same do no harm.
@@ -10,15 +11,24 @@ use gavel_core::ids::UserId;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Accounts, Users, UsersError};
+use super::{Accounts, Devices, Users, UsersError};
 use crate::catalog::{Cause, in_time};
 use crate::limits::{ERASURE_CLAIM, ERASURE_TICK, ERASURES_AT_ONCE_MAX};
+use crate::notify::Notifications;
 
-/// Deletes accounts.
+/// Removes people.
 pub(crate) struct Eraser {
     users: Users,
-    accounts: Accounts,
+    left: Left,
     wake: Arc<Notify>,
+}
+
+/// Where something of a person is left when their profile is gone.
+pub(crate) struct Left {
+    pub(crate) accounts: Accounts,
+    /// None where this deployment sends no push notifications.
+    pub(crate) devices: Option<Devices>,
+    pub(crate) notifications: Notifications,
 }
 
 /// Tells an [`Eraser`] of this process that there is something to do. Cheap to clone.
@@ -34,16 +44,16 @@ impl Erasures {
 
 impl Eraser {
     /// An eraser, and what wakes it when there is something to do.
-    pub(crate) fn new(users: Users, accounts: Accounts) -> (Self, Erasures) {
+    pub(crate) fn new(users: Users, left: Left) -> (Self, Erasures) {
         let wake = Arc::new(Notify::new());
-        (Self { users, accounts, wake: wake.clone() }, Erasures(wake))
+        (Self { users, left, wake: wake.clone() }, Erasures(wake))
     }
 
     /// Works until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             if let Err(error) = self.erase().await {
-                tracing::warn!(?error, "accounts to delete not known");
+                tracing::warn!(?error, "people to remove not known");
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -54,15 +64,16 @@ impl Eraser {
     }
 
     async fn erase(&self) -> Result<(), UsersError> {
-        for user in self.users.claim_erasures(ERASURE_CLAIM, ERASURES_AT_ONCE_MAX).await? {
-            match self.accounts.delete(&user).await {
+        for (user, device) in self.users.claim_erasures(ERASURE_CLAIM, ERASURES_AT_ONCE_MAX).await?
+        {
+            match self.left.remove(&user, device.as_deref()).await {
                 Ok(()) => {
                     self.users.erased(&user).await?;
                     metrics::counter!("gavel_users_erased_total").increment(1);
                 }
                 Err(cause) => {
                     metrics::counter!("gavel_users_erasure_failures_total").increment(1);
-                    tracing::warn!(%user, cause, "account not deleted");
+                    tracing::warn!(%user, cause, "a person not removed");
                 }
             }
         }
@@ -70,15 +81,31 @@ impl Eraser {
     }
 }
 
+impl Left {
+    /// Removes all of it; again, it changes nothing. The error is for the log only.
+    async fn remove(&self, user: &UserId, device: Option<&str>) -> Result<(), String> {
+        if let (Some(devices), Some(arn)) = (&self.devices, device) {
+            devices.forget(arn).await?;
+        }
+        self.notifications.forget(user).await.map_err(|error| format!("{error:?}"))?;
+        self.accounts.delete(user).await
+    }
+}
+
 impl Users {
-    /// Deleted users whose accounts are not known to be gone; nobody else gets them for `claim`.
-    async fn claim_erasures(&self, claim: Duration, most: i64) -> Result<Vec<UserId>, UsersError> {
-        let query = sqlx::query_scalar(include_str!("queries/claim_erasures.sql"))
+    /// Deleted users of whom something may be left, with their devices; nobody else gets them for
+    /// `claim`.
+    async fn claim_erasures(
+        &self,
+        claim: Duration,
+        most: i64,
+    ) -> Result<Vec<(UserId, Option<String>)>, UsersError> {
+        let query = sqlx::query_as(include_str!("queries/claim_erasures.sql"))
             .bind(i32::try_from(claim.as_secs()).unwrap_or(i32::MAX))
             .bind(most);
-        let ids: Vec<String> = in_time(query.fetch_all(&self.pool)).await?;
-        let read = |id: &String| UserId::parse(id).map_err(Cause::from);
-        ids.iter().map(read).collect::<Result<_, _>>().map_err(UsersError::Broken)
+        let rows: Vec<(String, Option<String>)> = in_time(query.fetch_all(&self.pool)).await?;
+        let read = |(id, device): (String, _)| Ok::<_, Cause>((UserId::parse(&id)?, device));
+        rows.into_iter().map(read).collect::<Result<_, _>>().map_err(UsersError::Broken)
     }
 
     async fn erased(&self, user: &UserId) -> Result<(), UsersError> {

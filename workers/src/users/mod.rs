@@ -8,6 +8,7 @@ mod accounts;
 mod devices;
 mod erasure;
 mod error;
+mod reach;
 mod roster;
 mod seen;
 
@@ -21,7 +22,7 @@ use sqlx::types::time::OffsetDateTime;
 
 pub(crate) use self::accounts::Accounts;
 pub(crate) use self::devices::{DeviceError, Devices};
-pub(crate) use self::erasure::{Eraser, Erasures};
+pub(crate) use self::erasure::{Eraser, Erasures, Left};
 pub use self::error::UsersError;
 pub use self::roster::{Greeter, Roster, Standing};
 use crate::catalog::{Catalog, Cause, in_time, timestamp};
@@ -46,6 +47,15 @@ pub struct Profile {
     pub push_device: bool,
     /// When they were first seen.
     pub created_at: Timestamp,
+}
+
+/// What an edit made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    /// As it is now.
+    pub profile: Profile,
+    /// The device that another one took the place of.
+    pub replaced_device: Option<String>,
 }
 
 /// What changes; `None` stays.
@@ -80,15 +90,17 @@ impl Users {
         Err(UsersError::Unavailable("no free name was found".into()))
     }
 
-    /// Changes the profile of somebody who has one, and gives it as it is now.
-    pub async fn edit(&self, user: &UserId, change: Change<'_>) -> Result<Profile, UsersError> {
-        let update = sqlx::query(include_str!("queries/edit.sql"))
+    /// Changes the profile of somebody who has one.
+    pub async fn edit(&self, user: &UserId, change: Change<'_>) -> Result<Edited, UsersError> {
+        let update = sqlx::query_scalar(include_str!("queries/edit.sql"))
             .bind(user.as_str())
             .bind(change.display_name.map(DisplayName::as_str))
             .bind(change.channel.map(Channel::as_str))
             .bind(change.push_endpoint);
-        in_time(update.execute(&self.pool)).await?;
-        self.profile(user).await
+        let before: Option<Option<String>> = in_time(update.fetch_optional(&self.pool)).await?;
+        let replaced = |before: &String| change.push_endpoint.is_some_and(|now| now != before);
+        let replaced_device = before.flatten().filter(replaced);
+        Ok(Edited { profile: self.profile(user).await?, replaced_device })
     }
 
     /// Makes a tombstone of somebody's profile; again, it changes nothing. Gives when it was done.

@@ -59,7 +59,7 @@ async fn of_many_who_want_one_name_in_any_case_one_gets_it() {
     let world = world().await;
     let users: Vec<String> = (0..12).map(|number| format!("user-{number}")).collect();
     let wanting = users.iter().enumerate().map(async |(number, user)| {
-        let name = if number % 2 == 0 { "Auctioneer" } else { "auctionEER" };
+        let name = if number % 2 == 0 { "Auktionär" } else { "auktionÄR" };
         edit(&world, somebody(user), &json!({ "display_name": name })).await
     });
     let answers = futures::future::join_all(wanting).await;
@@ -73,7 +73,7 @@ async fn of_many_who_want_one_name_in_any_case_one_gets_it() {
     }
     let winner = &users[answers.iter().position(|(status, _)| *status == 200).unwrap()];
     let (status, _) =
-        edit(&world, somebody(winner), &json!({ "display_name": "AUCTIONEER" })).await;
+        edit(&world, somebody(winner), &json!({ "display_name": "AUKTIONÄR" })).await;
     assert_eq!(status, 200, "one's own name in another case");
 }
 

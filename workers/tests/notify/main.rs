@@ -4,7 +4,10 @@
 
 mod world;
 
+use std::time::Duration;
+
 use gavel_core::auction::{EventKind, Outcome};
+use gavel_core::ids::UserId;
 use serde_json::json;
 
 use self::world::{amount, world};
@@ -60,6 +63,7 @@ async fn what_is_delivered_twice_is_told_once_and_to_the_right_people() {
 async fn of_many_outbids_in_a_minute_the_last_is_told_and_none_after_leading_again() {
     let mut world = world().await;
     let (first, second) = (world.user("bidder-1").await, world.user("bidder-2").await);
+    let third = UserId::parse("a-third").unwrap();
     world.consume();
     for turn in 0..5 {
         let price = 10_000 + turn * 1_000;
@@ -77,21 +81,141 @@ async fn of_many_outbids_in_a_minute_the_last_is_told_and_none_after_leading_aga
     assert_eq!(world.mails().await.0.len(), 1);
     assert!(mails.0[0]["BodyText"].as_str().unwrap().contains("USD 145.00"), "{mails:?}");
 
-    // Outbid again within the minute: told when it is over, unless they lead by then.
+    // Outbid again within the minute: told when it is over. That somebody else was told of something
+    // later shows that the sender has looked in between.
     world.send("again", &[world.bid(20, &second, Some(&first), 20_000)]).await;
     world.until_queue_is_empty().await;
+    world.send("third", &[world.bid(21, &third, Some(&second), 20_500)]).await;
+    let mails = world.until_mails(2).await;
+    assert_eq!(mails.0[1]["To"], json!(["bidder-2@gavel.example"]), "{mails:?}");
     assert_eq!(world.pending().await, 1);
     world.let_a_minute_pass().await;
-    let mails = world.until_mails(2).await;
-    assert!(mails.0[1]["BodyText"].as_str().unwrap().contains("USD 200.00"), "{mails:?}");
-    world.send("once more", &[world.bid(21, &second, Some(&first), 21_000)]).await;
-    world.send("lead", &[world.bid(22, &first, Some(&second), 22_000)]).await;
+    let mails = world.until_mails(3).await;
+    assert_eq!(mails.0[2]["To"], json!(["bidder-1@gavel.example"]), "{mails:?}");
+    assert!(mails.0[2]["BodyText"].as_str().unwrap().contains("USD 200.00"), "{mails:?}");
+    // Unless they lead by then.
+    world.send("once more", &[world.bid(22, &second, Some(&first), 21_000)]).await;
+    world.send("lead", &[world.bid(23, &first, Some(&second), 22_000)]).await;
     world.until_queue_is_empty().await;
     world.let_a_minute_pass().await;
-    let mails = world.until_mails(3).await;
-    assert_eq!(mails.0[2]["To"], json!(["bidder-2@gavel.example"]), "{mails:?}");
+    let mails = world.until_mails(4).await;
+    assert_eq!(mails.0[3]["To"], json!(["bidder-2@gavel.example"]), "{mails:?}");
     world.until_nothing_is_pending().await;
-    assert_eq!(world.mails().await.0.len(), 3);
+    assert_eq!(world.mails().await.0.len(), 4);
+}
+
+#[tokio::test]
+async fn news_that_comes_after_the_end_is_not_told() {
+    let mut world = world().await;
+    let (first, second) = (world.user("bidder-1").await, world.user("bidder-2").await);
+    let (late, end) = (world.bid(5, &second, Some(&first), 200), world.unsold(12));
+    world.notifications.follow(&world.auction, &second).await.unwrap();
+    world.send("12", &[world.bid(2, &first, None, 100), end]).await;
+    world.consume();
+    world.until_queue_is_empty().await;
+    world.close_in_the_catalogue().await;
+    // As when a message was held back, or an operator moved it out of the dead-letter queue.
+    world.send("1-5 late", &[world.opened(1), late]).await;
+    world.until_queue_is_empty().await;
+    world.deliver();
+    world.until_nothing_is_pending().await;
+    let mails = world.until_mails(2).await.told();
+    assert!(mails.iter().all(|(_, subject)| subject.starts_with("Ended")), "{mails:?}");
+    assert_eq!(world.count("status = 'skipped' and reason = 'it is over'").await, 2);
+}
+
+#[tokio::test]
+async fn what_was_sent_while_the_database_was_away_is_not_sent_again() {
+    let mut world = world().await;
+    let first = world.user("bidder-1").await;
+    world.send("2", &[world.bid(2, &first, None, 100), world.unsold(3)]).await;
+    world.consume();
+    world.until_queue_is_empty().await;
+    world.front.hold();
+    world.deliver();
+    world.until(|world| world.front.letters().len() == 2).await;
+    world.pause_database();
+    world.front.let_go();
+    // Longer than one try to note it takes.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    world.resume_database();
+    world.until_nothing_is_pending().await;
+    assert_eq!(world.count("status = 'sent' and attempts = 1").await, 2);
+    assert_eq!(world.front.letters().len(), 2);
+}
+
+#[tokio::test]
+async fn a_device_hears_by_push_and_its_owner_by_mail_once_it_is_lost() {
+    let mut world = world().await;
+    let (first, second) = (world.user("bidder-1").await, world.user("bidder-2").await);
+    let device = world.device().await;
+    for (user, endpoint) in [
+        (&first, device.as_str()),
+        (&second, "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/gone/1"),
+    ] {
+        world
+            .execute(&format!(
+                "insert into users (user_id, display_name, notify_channel, push_endpoint_arn)
+             values ('{user}', 'name-{user}', 'push', '{endpoint}')"
+            ))
+            .await;
+    }
+    let events = [
+        world.bid(2, &first, None, 100),
+        world.bid(3, &second, Some(&first), 200),
+        world.bid(4, &first, Some(&second), 300),
+    ];
+    world.send("2", &events[..2]).await;
+    world.send("4", &events[2..]).await;
+    world.consume();
+    world.until_queue_is_empty().await;
+    world.deliver();
+    // The one whose device SNS does not know is told by mail, and stays with it.
+    let mails = world.until_mails(1).await.told();
+    assert_eq!(mails[0].0, "bidder-2@gavel.example");
+    let channel = "select notify_channel = 'email' and push_endpoint_arn is null from users
+        where user_id = $1";
+    assert!(world.is(channel, &second).await);
+    world.send("5", &[world.unsold(5)]).await;
+    world.until_queue_is_empty().await;
+    world.until_nothing_is_pending().await;
+    assert_eq!(world.until_mails(3).await.0.len(), 3, "the seller, too");
+    assert_eq!(world.count(&format!("user_id = '{first}' and status = 'sent'")).await, 1);
+}
+
+#[tokio::test]
+async fn who_wants_sms_without_a_verified_number_hears_by_mail() {
+    let mut world = world().await;
+    world.add_account("no-phone").await;
+    let user = world.user("no-phone").await;
+    world.execute(&format!(
+        "insert into users (user_id, display_name, notify_channel) values ('{user}', 'No', 'sms')"
+    )).await;
+    world.send("2", &[world.bid(2, &user, None, 100), world.unsold(3)]).await;
+    world.consume();
+    world.deliver();
+    let mails = world.until_mails(2).await.told();
+    assert_eq!(mails[0].0, "no-phone@gavel.example");
+}
+
+#[tokio::test]
+async fn a_person_who_is_forgotten_is_in_no_row() {
+    let world = world().await;
+    let (first, second) = (world.user("bidder-1").await, world.user("bidder-2").await);
+    let mut world = world;
+    for user in [&first, &second] {
+        world.notifications.follow(&world.auction, user).await.unwrap();
+    }
+    let events = [world.bid(2, &first, None, 100), world.bid(3, &second, Some(&first), 200)];
+    world.send("2", &events).await;
+    world.consume();
+    world.until_queue_is_empty().await;
+    world.notifications.forget(&first).await.unwrap();
+    let rows = "select (select count(*) from followers where user_id = $1)
+        + (select count(*) from notify_bidders where user_id = $1)
+        + (select count(*) from notifications where user_id = $1) = 0";
+    assert!(world.is(rows, &first).await);
+    assert!(!world.is(rows, &second).await, "the other one is still there");
 }
 
 #[tokio::test]

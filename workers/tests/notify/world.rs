@@ -52,6 +52,8 @@ struct FrontState {
     client: reqwest::Client,
     failures: Mutex<VecDeque<(u16, &'static str)>>,
     letters: Mutex<Vec<Value>>,
+    /// Whether answers are held back.
+    held: tokio::sync::watch::Sender<bool>,
     serving: Mutex<JoinSet<()>>,
 }
 
@@ -224,6 +226,40 @@ impl World {
         sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&self.pool).await.unwrap()
     }
 
+    /// Whether a question about a user is answered with yes.
+    pub(crate) async fn is(&self, question: &'static str, user: &UserId) -> bool {
+        sqlx::query_scalar(question).bind(user.as_str()).fetch_one(&self.pool).await.unwrap()
+    }
+
+    pub(crate) async fn close_in_the_catalogue(&self) {
+        self.execute(
+            "update auctions set status = 'closed', outcome = 'unsold', closed_at = now()",
+        )
+        .await;
+    }
+
+    pub(crate) fn pause_database(&mut self) {
+        self.stack.postgres.pause().unwrap();
+    }
+
+    pub(crate) fn resume_database(&mut self) {
+        self.stack.postgres.resume().unwrap();
+    }
+
+    pub(crate) async fn add_account(&self, name: &str) {
+        self.stack.add_account(name, &[]).await.unwrap();
+    }
+
+    /// A device as SNS calls it.
+    pub(crate) async fn device(&self) -> String {
+        let sns = &self.stack.aws.sns;
+        let application = sns.create_platform_application().name("app").platform("GCM");
+        let application = application.attributes("PlatformCredential", "key").send().await.unwrap();
+        let endpoint = sns.create_platform_endpoint().token("a-token");
+        let endpoint = endpoint.set_platform_application_arn(application.platform_application_arn);
+        endpoint.send().await.unwrap().endpoint_arn.unwrap()
+    }
+
     pub(crate) async fn pending(&self) -> i64 {
         self.count("status = 'pending'").await
     }
@@ -241,6 +277,14 @@ impl World {
         let deadline = Instant::now() + WITHIN;
         while self.pending().await > 0 {
             assert!(Instant::now() < deadline, "{} are still pending", self.pending().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub(crate) async fn until(&self, good: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + WITHIN;
+        while !good(self) {
+            assert!(Instant::now() < deadline, "it did not come true");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -314,6 +358,7 @@ impl Front {
             client: reqwest::Client::new(),
             failures: Mutex::default(),
             letters: Mutex::default(),
+            held: tokio::sync::watch::Sender::new(false),
             serving: Mutex::default(),
         }));
         let router = Router::new().fallback(pass).with_state(front.clone());
@@ -327,6 +372,15 @@ impl Front {
         self.0.failures.lock().unwrap().extend(failures);
     }
 
+    /// Holds answers back until [`Self::let_go`].
+    pub(crate) fn hold(&self) {
+        self.0.held.send_replace(true);
+    }
+
+    pub(crate) fn let_go(&self) {
+        self.0.held.send_replace(false);
+    }
+
     /// All that it was asked to send.
     pub(crate) fn letters(&self) -> Vec<Value> {
         self.0.letters.lock().unwrap().clone()
@@ -335,6 +389,7 @@ impl Front {
 
 async fn pass(State(front): State<Front>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     front.0.letters.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+    front.0.held.subscribe().wait_for(|held| !held).await.unwrap();
     let failure = front.0.failures.lock().unwrap().pop_front();
     if let Some((status, code)) = failure {
         let status = StatusCode::from_u16(status).unwrap();

@@ -4,12 +4,16 @@ with due as (
     select id from notifications as n
     where status = 'pending' and due_at <= now()
       and (leased_until is null or leased_until < now())
-      and not (kind = 'outbid' and exists (
+      and not (kind = 'outbid' and (exists (
           select 1 from notifications as other
           where other.auction_id = n.auction_id and other.user_id = n.user_id
-            and other.kind = 'outbid' and other.id <> n.id
-            and (other.sent_at > now() - make_interval(secs => $3) or other.leased_until > now())
-      ))
+            and other.leased_until > now() and other.kind = 'outbid' and other.id <> n.id
+      ) or exists (
+          select 1 from notifications as other
+          where other.auction_id = n.auction_id and other.user_id = n.user_id
+            and other.kind = 'outbid' and other.status = 'sent'
+            and other.sent_at > now() - make_interval(secs => $3)
+      )))
     order by due_at
     limit $2
     for update skip locked
@@ -23,7 +27,11 @@ from due
 where n.id = due.id
 returning
     n.id, n.auction_id, n.user_id, n.kind, n.facts, n.attempts,
-    n.created_at < now() - make_interval(secs => $4) as stale,
+    -- How it ended is told for longer than what goes on; and nothing goes on once it has ended.
+    n.created_at < now() - make_interval(
+        secs => case when n.kind in ('outbid', 'opened') then $4 else $5 end
+    ) as stale,
+    n.kind in ('outbid', 'opened') and auctions.status = 'closed' as over,
     auctions.title, auctions.currency::text as currency,
     coalesce(users.notify_channel, 'email') as channel,
     users.push_endpoint_arn,

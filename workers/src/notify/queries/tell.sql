@@ -4,7 +4,7 @@ select
     -- Not before the last news of this kind is old enough.
     greatest(now(), case when $4 = 'outbid' then (
         select max(sent_at) from notifications
-        where auction_id = $1 and user_id = who.user_id and kind = 'outbid'
+        where auction_id = $1 and user_id = who.user_id and kind = 'outbid' and status = 'sent'
     ) + make_interval(secs => $7) end)
 from (
     select $3::text as user_id where $6 = 'one'

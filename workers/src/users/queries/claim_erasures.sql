@@ -7,4 +7,4 @@ where user_id in (
   order by deleted_at limit $2
   for update skip locked
 )
-returning user_id
+returning user_id, push_endpoint_arn

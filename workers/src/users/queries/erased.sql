@@ -1,1 +1,2 @@
-update users set erased_at = now() where user_id = $1 and deleted_at is not null
+update users set erased_at = now(), push_endpoint_arn = null
+where user_id = $1 and deleted_at is not null

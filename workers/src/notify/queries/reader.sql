@@ -1,0 +1,1 @@
+select user_id from notifications where id = $1
