@@ -1,59 +1,60 @@
 //! Configuration: embedded defaults, then a file, then the environment. Unknown settings are refused
 //! and every fault is reported at once, before anything is opened.
 
-use std::collections::BTreeMap;
+mod reader;
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
-use std::str::FromStr;
 
 use gavel_core::ids::RegionCode;
 use gavel_core::wire::Level;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-use crate::limits::{EMAIL_RATE_MAX, SHARDS_MAX, VIDEO_POOL_MAX};
+use self::reader::{Reader, settings};
+use crate::limits::{EMAIL_RATE_MAX, SHARDS_MAX};
 use crate::video::PlaybackKey;
 
 /// Every setting with its default: also the documentation.
 pub const DEFAULTS: &str = include_str!("config/defaults.toml");
 
-/// Shortest key that signs identities, in characters: 256 bits of hex is 64, of base64 44.
-const EDGE_KEY_CHARS_MIN: usize = 32;
-
 /// What names a deployment.
 const TAG_VALUE: &str = "1 to 64 letters, digits, dashes, dots or underscores";
 
-/// A setting, the environment variable that overrides it, and whether it is secret.
-const SETTINGS: [(&str, &str, bool); 31] = [
-    ("listen", "GAVEL_LISTEN", false),
-    ("region", "GAVEL_REGION", false),
-    ("acknowledge", "GAVEL_ACKNOWLEDGE", false),
-    ("shards", "GAVEL_SHARDS", false),
-    ("require_seller_group", "GAVEL_REQUIRE_SELLER_GROUP", false),
-    ("log_format", "GAVEL_LOG_FORMAT", false),
-    ("log_filter", "RUST_LOG", false),
-    ("postgres_connections", "GAVEL_POSTGRES_CONNECTIONS", false),
-    ("chat_interval_ms", "GAVEL_CHAT_INTERVAL_MS", false),
-    ("database_url", "DATABASE_URL", true),
-    ("redis_url", "REDIS_URL", true),
-    ("redis_cluster", "GAVEL_REDIS_CLUSTER", false),
-    ("sqs_bid_queue_url", "SQS_BID_QUEUE_URL", false),
-    ("sqs_notification_queue_url", "SQS_NOTIFICATION_QUEUE_URL", false),
-    ("sqs_chat_queue_url", "SQS_CHAT_QUEUE_URL", false),
-    ("sqs_email_feedback_queue_url", "SQS_EMAIL_FEEDBACK_QUEUE_URL", false),
-    ("dynamodb_bids_table", "DYNAMODB_BIDS_TABLE", false),
-    ("dynamodb_chat_table", "DYNAMODB_CHAT_TABLE", false),
-    ("cognito_user_pool_id", "COGNITO_USER_POOL_ID", false),
-    ("public_url", "GAVEL_PUBLIC_URL", false),
-    ("email_from", "GAVEL_EMAIL_FROM", false),
-    ("email_configuration_set", "GAVEL_EMAIL_CONFIGURATION_SET", false),
-    ("email_rate_per_s", "GAVEL_EMAIL_RATE_PER_S", false),
-    ("link_key", "GAVEL_LINK_KEY", true),
-    ("push_application_arn", "GAVEL_SNS_PUSH_APPLICATION_ARN", false),
-    ("deployment", "GAVEL_DEPLOYMENT", false),
-    ("video_pool", "GAVEL_VIDEO_POOL", false),
-    ("video_private_pool", "GAVEL_VIDEO_PRIVATE_POOL", false),
-    ("playback_key", "GAVEL_PLAYBACK_KEY", true),
-    ("edge_key", "GAVEL_EDGE_KEY", true),
-    ("edge_key_previous", "GAVEL_EDGE_KEY_PREVIOUS", true),
+/// A setting and the environment variable that overrides it.
+const SETTINGS: [(&str, &str); 32] = [
+    ("listen", "GAVEL_LISTEN"),
+    ("region", "GAVEL_REGION"),
+    ("acknowledge", "GAVEL_ACKNOWLEDGE"),
+    ("shards", "GAVEL_SHARDS"),
+    ("require_seller_group", "GAVEL_REQUIRE_SELLER_GROUP"),
+    ("log_format", "GAVEL_LOG_FORMAT"),
+    ("log_filter", "RUST_LOG"),
+    ("postgres_connections", "GAVEL_POSTGRES_CONNECTIONS"),
+    ("chat_interval_ms", "GAVEL_CHAT_INTERVAL_MS"),
+    ("database_url", "DATABASE_URL"),
+    ("redis_url", "REDIS_URL"),
+    ("redis_cluster", "GAVEL_REDIS_CLUSTER"),
+    ("sqs_bid_queue_url", "SQS_BID_QUEUE_URL"),
+    ("sqs_notification_queue_url", "SQS_NOTIFICATION_QUEUE_URL"),
+    ("sqs_chat_queue_url", "SQS_CHAT_QUEUE_URL"),
+    ("sqs_email_feedback_queue_url", "SQS_EMAIL_FEEDBACK_QUEUE_URL"),
+    ("dynamodb_bids_table", "DYNAMODB_BIDS_TABLE"),
+    ("dynamodb_chat_table", "DYNAMODB_CHAT_TABLE"),
+    ("cognito_user_pool_id", "COGNITO_USER_POOL_ID"),
+    ("public_url", "GAVEL_PUBLIC_URL"),
+    ("email_from", "GAVEL_EMAIL_FROM"),
+    ("email_configuration_set", "GAVEL_EMAIL_CONFIGURATION_SET"),
+    ("email_rate_per_s", "GAVEL_EMAIL_RATE_PER_S"),
+    ("link_key", "GAVEL_LINK_KEY"),
+    ("link_key_previous", "GAVEL_LINK_KEY_PREVIOUS"),
+    ("push_application_arn", "GAVEL_SNS_PUSH_APPLICATION_ARN"),
+    ("deployment", "GAVEL_DEPLOYMENT"),
+    ("video_pool", "GAVEL_VIDEO_POOL"),
+    ("video_private_pool", "GAVEL_VIDEO_PRIVATE_POOL"),
+    ("playback_key", "GAVEL_PLAYBACK_KEY"),
+    ("edge_key", "GAVEL_EDGE_KEY"),
+    ("edge_key_previous", "GAVEL_EDGE_KEY_PREVIOUS"),
 ];
 
 /// How log lines look.
@@ -93,6 +94,7 @@ pub struct Config {
     pub email_configuration_set: Option<String>,
     pub email_rate_per_s: u32,
     pub link_key: SecretString,
+    pub link_key_previous: Option<SecretString>,
     pub push_application_arn: Option<String>,
     pub deployment: String,
     pub video_pool: u32,
@@ -119,7 +121,7 @@ impl Config {
         if let Some(file) = file {
             values.extend(settings(file, "the file", &mut faults));
         }
-        for (name, variable, _) in SETTINGS {
+        for (name, variable) in SETTINGS {
             if let Some(value) = environment(variable).filter(|value| !value.is_empty()) {
                 values.insert(name.to_owned(), value);
             }
@@ -131,39 +133,6 @@ impl Config {
             _ => Err(InvalidConfig(reader.faults)),
         }
     }
-}
-
-/// The settings of one TOML text, as texts.
-fn settings(text: &str, origin: &str, faults: &mut Vec<String>) -> BTreeMap<String, String> {
-    let table: toml::Table = match toml::from_str(text) {
-        Ok(table) => table,
-        Err(error) => {
-            faults.push(format!("{origin}: {}", error.message()));
-            return BTreeMap::new();
-        }
-    };
-    let mut values = BTreeMap::new();
-    for (name, value) in table {
-        if !SETTINGS.iter().any(|(known, ..)| *known == name) {
-            faults.push(format!("{origin}: `{name}` is not a setting"));
-            continue;
-        }
-        match value {
-            toml::Value::String(text) => values.insert(name, text),
-            toml::Value::Integer(number) => values.insert(name, number.to_string()),
-            toml::Value::Boolean(flag) => values.insert(name, flag.to_string()),
-            _ => {
-                faults.push(format!("{origin}: `{name}` must be a text, a number or a flag"));
-                None
-            }
-        };
-    }
-    values
-}
-
-struct Reader {
-    values: BTreeMap<String, String>,
-    faults: Vec<String>,
 }
 
 impl Reader {
@@ -219,6 +188,7 @@ impl Reader {
                 text.parse().ok().filter(|rate| (1..=EMAIL_RATE_MAX).contains(rate))
             });
         let link_key = self.key("link_key");
+        let link_key_previous = self.optional("link_key_previous", Self::key);
         let push_application_arn =
             self.optional("push_application_arn", |reader, name| reader.arn(name));
         let deployment = self.checked("deployment", TAG_VALUE, |text| {
@@ -260,6 +230,7 @@ impl Reader {
             email_configuration_set,
             email_rate_per_s: email_rate_per_s?,
             link_key: link_key?,
+            link_key_previous,
             push_application_arn,
             deployment: deployment?,
             video_pool: video_pool?,
@@ -269,85 +240,4 @@ impl Reader {
             edge_key_previous,
         })
     }
-
-    fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
-        self.checked(name, what, |text| text.parse().ok())
-    }
-
-    /// A setting that may be left out; `read` is asked only if it is there.
-    fn optional<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(&mut Self, &str) -> Option<T>,
-    ) -> Option<T> {
-        let there = self.values.get(name).is_some_and(|text| !text.is_empty());
-        if there { read(self, name) } else { None }
-    }
-
-    /// A web address, without the slash at its end.
-    fn web_url(&mut self, name: &str) -> Option<String> {
-        let url = self.url(name, &["http://", "https://"])?;
-        Some(url.expose_secret().trim_end_matches('/').to_owned())
-    }
-
-    fn arn(&mut self, name: &str) -> Option<String> {
-        self.checked(name, "an ARN", |text| text.starts_with("arn:").then(|| text.to_owned()))
-    }
-
-    fn pool(&mut self, name: &str) -> Option<u32> {
-        self.checked(name, "a number from 0 to 100", |text| {
-            text.parse().ok().filter(|channels| *channels <= VIDEO_POOL_MAX)
-        })
-    }
-
-    fn url(&mut self, name: &str, schemes: &[&str]) -> Option<SecretString> {
-        self.checked(name, &format!("a URL that begins with {}", schemes.join(" or ")), |text| {
-            let known = schemes.iter().any(|scheme| text.starts_with(scheme));
-            known.then(|| SecretString::from(text))
-        })
-    }
-
-    /// One URL, or of a cluster several with commas between them; all with TLS or none.
-    fn redis_urls(&mut self, cluster: bool) -> Option<SecretString> {
-        let what = match cluster {
-            true => {
-                "URLs with commas between them that all begin with redis:// or all with rediss://"
-            }
-            false => "one URL that begins with redis:// or rediss://",
-        };
-        self.checked("redis_url", what, |text| {
-            let all = |scheme| text.split(',').all(|url| url.trim().starts_with(scheme));
-            let known = all("redis://") || all("rediss://");
-            (known && (cluster || !text.contains(','))).then(|| SecretString::from(text))
-        })
-    }
-
-    fn key(&mut self, name: &str) -> Option<SecretString> {
-        let what = format!("at least {EDGE_KEY_CHARS_MIN} characters");
-        self.checked(name, &what, |text| {
-            (text.len() >= EDGE_KEY_CHARS_MIN).then(|| SecretString::from(text))
-        })
-    }
-
-    /// Reads one setting; the fault never repeats the value, which may be secret.
-    fn checked<T>(
-        &mut self,
-        name: &str,
-        what: &str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        let variable = SETTINGS.iter().find(|(known, ..)| *known == name).map_or("", |row| row.1);
-        let Some(text) = self.values.get(name).filter(|text| !text.is_empty()) else {
-            self.faults.push(format!("`{name}` is required: set {variable} to {what}"));
-            return None;
-        };
-        let value = read(text);
-        if value.is_none() {
-            self.faults.push(format!("`{name}` ({variable}) must be {what}"));
-        }
-        value
-    }
 }
-
-#[cfg(test)]
-mod tests;

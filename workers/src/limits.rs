@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+// ---- configuration -------------------------------------------------------------------------------
+
+/// Shortest key that signs identities or links, in characters: 256 bits of hex is 64, of base64 44.
+pub(crate) const KEY_CHARS_MIN: usize = 32;
+
 // ---- ledger -------------------------------------------------------------------------------------
 
-/// Requests waiting for one auction. At the measured 30,000 decisions a second this is far under
-/// the time a bidder waits; beyond it, saying "busy" at once is kinder.
+/// Requests waiting for one auction, sixteen batches of them; beyond it, saying "busy" at once is kinder
+/// than to let them wait.
 pub(crate) const MAILBOX_DEPTH_MAX: usize = 2_048;
 /// Requests decided and committed in one Redis call. A script of 128 events runs well under 10 ms,
 /// so no other auction of the shard waits long.
@@ -299,8 +304,16 @@ pub(crate) const IVS_TURN_MAX: Duration = Duration::from_millis(2_500);
 pub(crate) const IVS_PAGE_CHANNELS: i32 = 100;
 /// Times a stream key is looked for or made while others change it, too.
 pub(crate) const KEY_ATTEMPTS_MAX: u32 = 3;
-/// Life of a playback token in seconds: what IVS allows at most for a token with a viewer's id.
-pub(crate) const PLAYBACK_TOKEN_LIFE_S: u64 = 600;
+/// How often one person may ask a worker for stream keys, in the long run; each time takes two of the
+/// five calls a second that all sellers share.
+pub(crate) const KEYS_ASKED_EVERY: Duration = Duration::from_secs(2);
+/// How often at once.
+pub(crate) const KEYS_ASKED_AT_ONCE: u32 = 10;
+/// People whose asking is remembered.
+pub(crate) const KEYS_ASKERS_MAX: usize = 10_000;
+/// Life of a playback token in seconds. IVS allows 600 from its own clock's now for a token with a
+/// viewer's id; the rest is for clocks that differ.
+pub(crate) const PLAYBACK_TOKEN_LIFE_S: u64 = 570;
 
 /// How often channels are looked after. An auction without a channel waits this long, and as long
 /// again for each of the few calls that make one.
@@ -312,8 +325,9 @@ pub(crate) const VIDEO_LEASE: Duration = Duration::from_secs(20);
 pub(crate) const VIDEO_PAUSE_MIN: Duration = Duration::from_millis(500);
 /// See [`VIDEO_PAUSE_MIN`].
 pub(crate) const VIDEO_PAUSE_MAX: Duration = Duration::from_secs(60);
-/// How long a channel outlives its auction: the last price reaches viewers behind their buffers.
-pub(crate) const VIDEO_FAREWELL: Duration = Duration::from_secs(10);
+/// How long a channel outlives its auction: the last price reaches viewers behind their buffers, also
+/// those of a stream that had just come back and is found again only after [`SILENCE_MAX`].
+pub(crate) const VIDEO_FAREWELL: Duration = Duration::from_secs(30);
 /// How often IVS and PostgreSQL are compared. What they differ in costs nothing while nobody sends to
 /// it, and a list of 5,000 channels takes 50 calls.
 pub(crate) const VIDEO_SWEEP_EVERY: Duration = Duration::from_secs(300);
@@ -321,6 +335,9 @@ pub(crate) const VIDEO_SWEEP_EVERY: Duration = Duration::from_secs(300);
 pub(crate) const VIDEO_STEPS_AT_ONCE: usize = 4;
 /// Channels minted in one look: what IVS makes in some seconds.
 pub(crate) const VIDEO_MINT_MAX: u32 = 20;
+/// Auctions of one seller that have a channel at a time: the oldest that are not over. An account has
+/// 5,000 channels, and nobody should be able to take them all.
+pub(crate) const VIDEO_OF_A_SELLER_MAX: i64 = 100;
 /// Auctions given a channel in one look.
 pub(crate) const VIDEO_WAITING_MAX: u32 = 100;
 
@@ -337,6 +354,9 @@ pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(16);
 /// How long a worker alone tells about an auction; it renews this every [`TELL_CLAIM_EVERY`]. When it
 /// dies, streams are without a new price for so long.
 pub(crate) const TELL_LEASE: Duration = Duration::from_secs(6);
+/// How long it goes on telling without having renewed; the rest is for the call at hand, which is broken
+/// off when the lease is over.
+pub(crate) const TELL_UNTIL: Duration = Duration::from_secs(3);
 /// See [`TELL_LEASE`].
 pub(crate) const TELL_CLAIM_EVERY: Duration = Duration::from_secs(1);
 /// Auctions that one worker tells about. IVS lets an account have 100 streams at once by default.

@@ -33,12 +33,15 @@ pub(super) fn is_name(text: &str) -> bool {
 fn is_name_character(c: char) -> bool {
     !c.is_control()
         && !matches!(c,
-            '\u{a0}' | '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{61c}' | '\u{115f}'..='\u{1160}'
+            '\u{a0}' | '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{61c}' | '\u{1100}'..='\u{11ff}'
             | '\u{1680}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}'
-            | '\u{2100}'..='\u{214f}' | '\u{2460}'..='\u{24ff}' | '\u{2800}' | '\u{3000}'
-            | '\u{3164}' | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ff00}'..='\u{ffff}' | '\u{1d400}'..='\u{1d7ff}' | '\u{e0000}'..='\u{e0fff}')
+            | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{2000}'..='\u{2018}'
+            | '\u{201a}'..='\u{209f}' | '\u{20d0}'..='\u{218f}' | '\u{2460}'..='\u{24ff}'
+            | '\u{2800}' | '\u{3000}' | '\u{3099}'..='\u{309c}' | '\u{3131}'..='\u{318f}'
+            | '\u{3200}'..='\u{33ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}'
+            | '\u{e000}'..='\u{f8ff}' | '\u{fb00}'..='\u{fdff}' | '\u{fe00}'..='\u{ffff}'
+            | '\u{1d100}'..='\u{1d1ff}' | '\u{1d400}'..='\u{1d7ff}' | '\u{1f100}'..='\u{1f1ff}'
+            | '\u{e0000}'..='\u{10ffff}')
 }
 
 #[cfg(test)]
@@ -47,9 +50,18 @@ mod tests {
 
     #[test]
     fn a_name_is_words_of_visible_characters() {
-        for name in
-            ["Ann", "ann-marie_2", "Jörg Böhm", "山田太郎", "O'Neil", "user-0a1b2c3d", "🦀🦀🦀"]
-        {
+        for name in [
+            "Ann",
+            "ann-marie_2",
+            "Jörg Böhm",
+            "山田太郎",
+            "O'Neil",
+            "O\u{2019}Neil",
+            "한글이",
+            "がくせい",
+            "user-0a1b2c3d",
+            "🦀🦀🦀",
+        ] {
             assert!(is_name(name), "{name}");
         }
         for name in [
@@ -67,6 +79,15 @@ mod tests {
             "\u{1d400}nn",
             "\u{3164}\u{3164}\u{3164}",
             "An\u{a0}n",
+            // Other forms of a dash, a Hangul syllable, a kana, a letter; and an invisible sign.
+            "bidder\u{2010}5f3a9c01",
+            "\u{1112}\u{1161}\u{11ab}",
+            "\u{304b}\u{3099}\u{304b}",
+            "\u{216f}ark",
+            "Ann\u{1d173}",
+            "Ann\u{20dd}",
+            "Ann\u{fe2f}",
+            "Ann\u{10fffd}",
         ] {
             assert!(!is_name(name), "{name:?}");
         }

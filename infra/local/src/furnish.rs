@@ -43,13 +43,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let clients = Clients::new(&arguments.aws_url);
     let made = provision::provision(&clients, &Names::new(""), &password).await?;
     let fresh = stack::settings(made, &password);
-    let (edge_key, link_key) = match before {
-        Some(old) => (old.edge_key, old.link_key),
-        None => (fresh.edge_key.clone(), fresh.link_key.clone()),
+    let (edge_key, link_key, playback_key) = match before {
+        Some(old) => (old.edge_key, old.link_key, old.playback_key),
+        None => (fresh.edge_key.clone(), fresh.link_key.clone(), fresh.playback_key.clone()),
     };
     let settings = Settings {
         edge_key,
         link_key,
+        playback_key,
         public_url: arguments.edge_url.clone(),
         edge_url: arguments.edge_url,
         workers_url: arguments.workers_url,

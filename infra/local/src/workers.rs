@@ -41,7 +41,7 @@ pub fn service(
     Ok(Service::new(spec, probe, port))
 }
 
-/// What `gavel` reads. Every name is in the worker's own list; nothing else is passed on.
+/// What `gavel` and the AWS SDK in it read; nothing else is passed on.
 fn environment(settings: &Settings) -> Vec<(&'static str, String)> {
     let log = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     let names = [
@@ -61,9 +61,6 @@ fn environment(settings: &Settings) -> Vec<(&'static str, String)> {
         "GAVEL_PUBLIC_URL",
         "GAVEL_LINK_KEY",
         "COGNITO_USER_POOL_ID",
-        "COGNITO_APP_CLIENT_ID",
-        "COGNITO_REGION",
-        "COGNITO_ISSUER",
         "AWS_REGION",
         "AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_IVS",
@@ -74,6 +71,10 @@ fn environment(settings: &Settings) -> Vec<(&'static str, String)> {
     let pairs = settings.pairs().into_iter().filter(|(name, _)| names.contains(name));
     pairs
         .map(|(name, value)| (name, value.to_owned()))
-        .chain([("GAVEL_ACKNOWLEDGE", "queue".to_owned()), ("RUST_LOG", log)])
+        .chain([
+            ("GAVEL_ACKNOWLEDGE", "queue".to_owned()),
+            ("GAVEL_DEPLOYMENT", "local".to_owned()),
+            ("RUST_LOG", log),
+        ])
         .collect()
 }

@@ -77,7 +77,7 @@ impl Deps {
         Self {
             ledger,
             notifications: Notifications::new(&catalog),
-            links: Links::new(config.public_url.clone(), config.link_key.clone()),
+            links: Links::of(config),
             catalog,
             history: Arc::new(history),
             users: people.users,

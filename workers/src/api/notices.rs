@@ -15,6 +15,7 @@ use super::path::AuctionPath;
 use super::problem::ApiError;
 use super::query::TokenQuery;
 use crate::catalog::Catalog;
+use crate::ledger::Ledger;
 use crate::notify::{Links, Notifications};
 use crate::users::Users;
 
@@ -35,24 +36,31 @@ const DONE: &str = "<!doctype html>\n<html lang=\"en\">\n<title>Unsubscribed</ti
 /// `PUT /v1/auctions/{id}/follow`.
 pub(super) async fn follow(
     State(catalog): State<Catalog>,
+    State(ledger): State<Ledger>,
     State(notifications): State<Notifications>,
     caller: SignedIn,
     AuctionPath(id): AuctionPath,
 ) -> Result<Json<FollowView>, ApiError> {
     catalog.get(&id).await?;
-    notifications.follow(&id, &caller.user).await?;
+    // Replayed, it would undo what was asked for since.
+    if ledger.first_use(&id, caller.request_id()).await? {
+        notifications.follow(&id, &caller.user).await?;
+    }
     Ok(Json(FollowView { auction_id: id, following: true }))
 }
 
 /// `DELETE /v1/auctions/{id}/follow`.
 pub(super) async fn unfollow(
     State(catalog): State<Catalog>,
+    State(ledger): State<Ledger>,
     State(notifications): State<Notifications>,
     caller: SignedIn,
     AuctionPath(id): AuctionPath,
 ) -> Result<Json<FollowView>, ApiError> {
     catalog.get(&id).await?;
-    notifications.unfollow(&id, &caller.user).await?;
+    if ledger.first_use(&id, caller.request_id()).await? {
+        notifications.unfollow(&id, &caller.user).await?;
+    }
     Ok(Json(FollowView { auction_id: id, following: false }))
 }
 

@@ -79,6 +79,10 @@ impl ApiError {
                 VideoError::Over => (Problem::from(&Refusal::Closed), None),
                 VideoError::SignInFirst => (sign_in_first(), None),
                 VideoError::Revoked => (Problem::new(Code::Forbidden, "you were shut out"), None),
+                VideoError::TooOften => {
+                    let detail = "ask for stream keys more slowly";
+                    (Problem::new(Code::RateLimited, detail), None)
+                }
                 VideoError::NotPrivate => (not_private(), None),
                 VideoError::Unavailable(cause) => unavailable(cause),
                 VideoError::Catalog(error) => Self::Catalog(error).problem(),

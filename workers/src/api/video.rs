@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue};
-use gavel_core::ids::AuctionId;
+use gavel_core::ids::{AuctionId, UserId};
 use gavel_core::wire::{Code, IngestView, PlaybackView, RevocationView, RevokeViewer};
 
 use super::drive::permitted;
@@ -16,6 +16,7 @@ use super::path::AuctionPath;
 use super::problem::ApiError;
 use crate::catalog::{AuctionRecord, Catalog};
 use crate::ledger::Ledger;
+use crate::users::{Roster, Standing};
 use crate::video::Video;
 
 /// An answer that nobody may keep.
@@ -57,12 +58,15 @@ pub(super) async fn playback(
     State(catalog): State<Catalog>,
     State(ledger): State<Ledger>,
     State(video): State<Video>,
+    State(roster): State<Roster>,
     caller: Caller,
     AuctionPath(id): AuctionPath,
 ) -> Result<Unkept<PlaybackView>, ApiError> {
     let record = catalog.get(&id).await?;
     let now = ledger.now_of(&id).await?;
-    Ok(unkept(video.playback(&record, caller.user(), now).await?))
+    // Who was deleted may look where anybody may, but is nobody.
+    let here = |user: &&UserId| roster.greet(user) != Some(Standing::Deleted);
+    Ok(unkept(video.playback(&record, caller.user().filter(here), now).await?))
 }
 
 /// `POST /v1/auctions/{id}/playback/revoke`.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::row::timestamp;
 use super::{Catalog, CatalogError, Cause, changed, in_time};
+use crate::limits::VIDEO_OF_A_SELLER_MAX;
 
 /// Any number, as long as nothing else in this database locks by it.
 const MINTING_LOCK: i64 = 0x6761_7665_6c01;
@@ -149,7 +150,7 @@ impl Catalog {
 
 impl Channels {
     /// Mints slots of one kind until there is one for every auction that waits, and `spare` more; at
-    /// most `most` at once. Gives how many.
+    /// most `most` at once. Retires what is more than that. Gives how many were minted.
     pub(crate) async fn mint(
         &self,
         private: bool,
@@ -160,8 +161,10 @@ impl Channels {
             let mut transaction = self.pool.begin().await?;
             let lock = format!("select pg_advisory_xact_lock({MINTING_LOCK})");
             sqlx::query(AssertSqlSafe(lock)).execute(&mut *transaction).await?;
-            let mint =
-                query!("mint.sql").bind(private).bind(i64::from(spare)).bind(i64::from(most));
+            let mint = query!("mint.sql").bind(private).bind(i64::from(spare));
+            let mint = mint.bind(i64::from(most)).bind(VIDEO_OF_A_SELLER_MAX);
+            let surplus = query!("retire_surplus.sql").bind(private).bind(i64::from(spare));
+            surplus.bind(VIDEO_OF_A_SELLER_MAX).execute(&mut *transaction).await?;
             let minted = mint.execute(&mut *transaction).await?.rows_affected();
             transaction.commit().await?;
             Ok(minted)
@@ -172,7 +175,9 @@ impl Channels {
     /// Auctions without a channel, the oldest first.
     pub(crate) async fn waiting(&self, most: u32) -> Result<Vec<AuctionId>, CatalogError> {
         let query = sqlx::query_scalar(include_str!("queries/channels/waiting.sql"));
-        let ids: Vec<String> = in_time(query.bind(i64::from(most)).fetch_all(&self.pool)).await?;
+        let ids: Vec<String> =
+            in_time(query.bind(i64::from(most)).bind(VIDEO_OF_A_SELLER_MAX).fetch_all(&self.pool))
+                .await?;
         ids.iter().map(|id| parsed(id)).collect()
     }
 
@@ -182,7 +187,7 @@ impl Channels {
         &self,
         auction: &AuctionId,
     ) -> Result<Option<Channel>, CatalogError> {
-        let query = query!("assign.sql" as rows).bind(auction.as_str());
+        let query = query!("assign.sql" as rows).bind(auction.as_str()).bind(VIDEO_OF_A_SELLER_MAX);
         match in_time(query.fetch_optional(&self.pool)).await {
             Ok(row) => row.map(Row::channel).transpose(),
             // Another worker gave it one in the same moment.
@@ -197,12 +202,14 @@ impl Channels {
         in_time(query.fetch_optional(&self.pool)).await?.map(Row::channel).transpose()
     }
 
-    /// Retires the channels of auctions that are over for longer than `farewell`, and those of the
-    /// wrong kind at once. Gives how many.
+    /// Retires the channels of auctions that have been known to be over for longer than `farewell`, and
+    /// those of the wrong kind at once. Gives how many.
     pub(crate) async fn retire(&self, farewell: Duration) -> Result<u64, CatalogError> {
+        in_time(query!("mark_over.sql").execute(&self.pool)).await?;
         let closed = query!("retire_closed.sql").bind(farewell.as_secs_f64());
         let closed = in_time(closed.execute(&self.pool)).await?;
         let wrong = in_time(query!("retire_wrong_kind.sql").execute(&self.pool)).await?;
+        in_time(query!("forget_revoked.sql").execute(&self.pool)).await?;
         Ok(closed.rows_affected() + wrong.rows_affected())
     }
 

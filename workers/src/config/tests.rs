@@ -20,6 +20,7 @@ fn environment(name: &str) -> Option<String> {
         "COGNITO_USER_POOL_ID" => "us-east-1_abcdefghi",
         "GAVEL_PUBLIC_URL" => "https://bids.example.com/",
         "GAVEL_EMAIL_FROM" => "auctions@example.com",
+        "GAVEL_DEPLOYMENT" => "test",
         "GAVEL_EDGE_KEY" | "GAVEL_LINK_KEY" => KEY,
         _ => return None,
     };

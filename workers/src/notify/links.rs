@@ -9,6 +9,8 @@ use gavel_core::ids::{AuctionId, UserId};
 use hmac_sha256::HMAC;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::config::Config;
+
 /// What is signed besides the id, so that a signature for another purpose under this key is none.
 const PURPOSE: &str = "unsubscribe:";
 
@@ -17,13 +19,25 @@ const PURPOSE: &str = "unsubscribe:";
 pub struct Links {
     public_url: String,
     key: SecretString,
+    previous: Option<SecretString>,
 }
 
 impl Links {
-    /// Links to the edge at `public_url`, without a slash at its end, signed with `key`.
+    /// Links to the edge at `public_url`, without a slash at its end, signed with `key`. Those signed
+    /// with `previous` hold, too.
     #[must_use]
-    pub const fn new(public_url: String, key: SecretString) -> Self {
-        Self { public_url, key }
+    pub const fn new(
+        public_url: String,
+        key: SecretString,
+        previous: Option<SecretString>,
+    ) -> Self {
+        Self { public_url, key, previous }
+    }
+
+    /// The links of this deployment.
+    pub(crate) fn of(config: &Config) -> Self {
+        let (key, previous) = (config.link_key.clone(), config.link_key_previous.clone());
+        Self::new(config.public_url.clone(), key, previous)
     }
 
     /// Where an auction can be seen.
@@ -50,7 +64,8 @@ impl Links {
         let user = String::from_utf8(URL_SAFE_NO_PAD.decode(user).ok()?).ok()?;
         let user = UserId::parse(&user).ok()?;
         let mac: [u8; 32] = URL_SAFE_NO_PAD.decode(mac).ok()?.try_into().ok()?;
-        HMAC::verify(signed(&user), self.key.expose_secret(), &mac).then_some(user)
+        let holds = |key: &SecretString| HMAC::verify(signed(&user), key.expose_secret(), &mac);
+        (holds(&self.key) || self.previous.as_ref().is_some_and(holds)).then_some(user)
     }
 }
 
@@ -63,7 +78,7 @@ mod tests {
     use super::*;
 
     fn links(key: &str) -> Links {
-        Links::new("https://bids.example.com".to_owned(), SecretString::from(key))
+        Links::new("https://bids.example.com".to_owned(), SecretString::from(key), None)
     }
 
     #[test]
@@ -72,6 +87,9 @@ mod tests {
         let token = ours.token(&user);
         assert_eq!(ours.user(&token), Some(user.clone()));
         assert_eq!(links("another key").user(&token), None);
+        let rotated = Links { previous: Some(SecretString::from("one key")), ..links("a new key") };
+        assert_eq!(rotated.user(&token), Some(user.clone()));
+        assert_ne!(rotated.token(&user), token, "the new key signs");
         let other = ours.token(&UserId::parse("user-2").unwrap());
         let (name, _) = token.split_once('.').unwrap();
         let (_, mac) = other.split_once('.').unwrap();

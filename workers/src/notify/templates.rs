@@ -116,7 +116,8 @@ mod tests {
     use super::*;
 
     fn message(kind: Kind, title: &str) -> Message {
-        let links = Links::new("https://bids.example.com".to_owned(), SecretString::from("key"));
+        let links =
+            Links::new("https://bids.example.com".to_owned(), SecretString::from("key"), None);
         let facts = Facts {
             price: Amount::new(123_456),
             ends_at: Some(Timestamp::from_ms(1_795_411_020_000)),

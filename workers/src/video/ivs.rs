@@ -68,10 +68,7 @@ impl Ivs {
 
     /// The channels made for a slot: none or one, or more after an answer was lost.
     pub(super) async fn made_for(&self, slot: Uuid) -> Result<Vec<Listed>, IvsError> {
-        let list = self.client.list_channels().filter_by_name(name(slot));
-        let listed = self.call("ListChannels", list.send()).await?;
-        let mut found: Vec<Listed> =
-            listed.channels.iter().filter_map(|channel| self.ours(channel)).collect();
+        let mut found = self.listed(Some(name(slot))).await?;
         found.retain(|channel| channel.slot == Some(slot));
         found.sort_by(|one, other| one.arn.cmp(&other.arn));
         Ok(found)
@@ -79,9 +76,15 @@ impl Ivs {
 
     /// Every channel of this deployment.
     pub(super) async fn list(&self) -> Result<Vec<Listed>, IvsError> {
+        self.listed(None).await
+    }
+
+    /// All pages: nothing says that a page is filled after it was filtered.
+    async fn listed(&self, name: Option<String>) -> Result<Vec<Listed>, IvsError> {
         let (mut found, mut next) = (Vec::new(), None);
         loop {
             let list = self.client.list_channels().max_results(IVS_PAGE_CHANNELS);
+            let list = list.set_filter_by_name(name.clone());
             let page = self.call("ListChannels", list.set_next_token(next).send()).await?;
             found.extend(page.channels.iter().filter_map(|channel| self.ours(channel)));
             next = page.next_token.filter(|token| !token.is_empty());

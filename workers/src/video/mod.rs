@@ -6,6 +6,7 @@
 //! `sweep`. No bid depends on anything here. Invariant: never two channels for an auction, and the
 //! stream key is told to its seller alone, never stored, never logged.
 
+mod asking;
 mod ivs;
 mod pace;
 mod pacer;
@@ -25,6 +26,7 @@ use gavel_core::wire::{IngestView, PlaybackView, RevocationView, Status};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
+use self::asking::Asking;
 use self::ivs::{Ivs, IvsError};
 pub(crate) use self::pace::Pace;
 use self::saga::Saga;
@@ -50,6 +52,9 @@ pub enum VideoError {
     /// Anybody may watch a public auction.
     #[error("a public auction shuts nobody out")]
     NotPrivate,
+    /// They asked for stream keys too often.
+    #[error("too often")]
+    TooOften,
     /// Not now: the channel is being made, or the video service is in trouble. Asking again is safe.
     #[error("not now: {0}")]
     Unavailable(String),
@@ -70,6 +75,7 @@ pub struct Video {
     channels: Channels,
     ivs: Ivs,
     key: Option<Arc<PlaybackKey>>,
+    asking: Asking,
 }
 
 /// How many channels are kept ready.
@@ -91,7 +97,7 @@ impl Video {
         key: Option<PlaybackKey>,
     ) -> Self {
         let (channels, ivs) = (catalog.channels(), Ivs::new(client, deployment));
-        Self { channels, ivs, key: key.map(Arc::new) }
+        Self { channels, ivs, key: key.map(Arc::new), asking: Asking::default() }
     }
 
     /// Whether private auctions can be had here.
@@ -147,20 +153,27 @@ impl Video {
     /// Where its seller sends the video, and with which key.
     pub async fn ingest(&self, auction: &AuctionRecord) -> Result<IngestView, VideoError> {
         let made = self.made(auction).await?;
+        self.asking.asked(&auction.seller)?;
         let key = self.key_of(&made.arn).await?;
         Ok(ingest(&made, &key))
     }
 
-    /// The same with a new key: whoever has the old one is cut off. Repeated or cut off in between, it
-    /// leaves one key or none, and [`Video::ingest`] makes one where there is none.
+    /// The same with a new key: whoever has the old one is cut off. Cut off in between, it leaves one
+    /// key or none, and perhaps somebody who still sends: it is to be repeated until it succeeds.
+    /// [`Video::ingest`] makes a key where there is none.
     pub async fn reset(&self, auction: &AuctionRecord) -> Result<IngestView, VideoError> {
         let made = self.made(auction).await?;
+        self.asking.asked(&auction.seller)?;
         for key in self.ivs.keys(&made.arn).await? {
             self.ivs.delete_key(&key).await?;
         }
         // Who is connected stays so without a key; only now they cannot come back.
         self.ivs.stop(&made.arn).await?;
-        let key = self.key_of(&made.arn).await?;
+        let key = match self.ivs.create_key(&made.arn).await {
+            // Made by somebody else meanwhile.
+            Err(IvsError::Quota) => self.key_of(&made.arn).await?,
+            created => created?,
+        };
         Ok(ingest(&made, &key))
     }
 
@@ -241,7 +254,7 @@ pub(crate) async fn run(
     pace: Pace,
     stop: CancellationToken,
 ) {
-    let Video { channels, ivs, key } = video;
+    let Video { channels, ivs, key, .. } = video;
     let spare = if key.is_some() { spare } else { Spare { private: 0, ..spare } };
     let saga = Saga { channels: channels.clone(), ivs: ivs.clone(), pace };
     let stock = Stock { saga, spare };

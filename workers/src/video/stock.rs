@@ -78,7 +78,9 @@ impl Stock {
                 }
                 Err(error) => {
                     tracing::warn!(auction = %untold.auction, %error, "viewer not shut out yet");
-                    break;
+                    if error == IvsError::Throttled {
+                        break;
+                    }
                 }
             }
         }

@@ -26,7 +26,7 @@ use super::pace::jittered;
 use crate::catalog::channels::Channels;
 use crate::ledger::Ledger;
 use crate::limits::{
-    CUE_REPEAT, CUE_SPACING, SILENCE_MAX, SILENCE_MIN, TELL_CLAIM_EVERY, TELL_LEASE,
+    CUE_REPEAT, CUE_SPACING, SILENCE_MAX, SILENCE_MIN, TELL_CLAIM_EVERY, TELL_LEASE, TELL_UNTIL,
     TOLD_CHANNELS_MAX,
 };
 
@@ -79,8 +79,7 @@ pub(super) async fn run(channels: Channels, ivs: Ivs, ledger: Ledger, stop: Canc
                         tasks.spawn(teller.run(ledger.clone(), stop.clone()));
                         Ours { arn, until }
                     });
-                    // Half of the lease is for what a call takes.
-                    one.until.send_replace(asked + TELL_LEASE / 2);
+                    one.until.send_replace(asked + TELL_UNTIL);
                 }
             }
             Err(error) => tracing::warn!(?error, "whom to tell about is not known, asking again"),
@@ -149,19 +148,27 @@ impl Teller {
             return Some(CUE_SPACING);
         }
         let text = serde_json::to_string(&cue).ok()?;
-        match self.ivs.put_metadata(&self.arn, &text).await {
+        // Whoever comes after the lease may have told something newer by then.
+        let lease_ends = *self.until.borrow() + (TELL_LEASE - TELL_UNTIL);
+        let putting = tokio::time::timeout_at(lease_ends, self.ivs.put_metadata(&self.arn, &text));
+        let put = putting.await.unwrap_or_else(|_elapsed| {
+            Err(IvsError::Failed("not before the lease was over".to_owned()))
+        });
+        match put {
             Ok(()) => {
                 let over = matches!(state.phase, Phase::Closed { .. });
                 (self.last, self.silent) = (Some((cue, Instant::now())), 0);
                 (!over).then_some(CUE_SPACING)
             }
-            Err(error) => {
-                if error != IvsError::NotBroadcasting {
-                    tracing::debug!(auction = %self.auction, %error, "price not put into the stream");
-                }
+            Err(IvsError::NotBroadcasting) => {
                 let pause = SILENCE_MIN.saturating_mul(1 << self.silent.min(8)).min(SILENCE_MAX);
                 (self.last, self.silent) = (None, self.silent.saturating_add(1));
                 Some(jittered(pause))
+            }
+            Err(error) => {
+                tracing::debug!(auction = %self.auction, %error, "price not put into the stream");
+                self.last = None;
+                Some(jittered(SILENCE_MIN))
             }
         }
     }

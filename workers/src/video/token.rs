@@ -111,10 +111,10 @@ mod tests {
         let claims = part(&signed.token, 1);
         assert_eq!(
             claims,
-            json!({ "iat": 1_795_411_020, "exp": 1_795_411_020 + 600, "aws:channel-arn": ARN,
+            json!({ "iat": 1_795_411_020, "exp": 1_795_411_020 + PLAYBACK_TOKEN_LIFE_S, "aws:channel-arn": ARN,
                     "aws:viewer-id": "bidder-0123abcd", "aws:viewer-session-version": 0 })
         );
-        assert_eq!(signed.expires_at.as_ms(), (1_795_411_020 + 600) * 1_000);
+        assert_eq!(signed.expires_at.as_ms(), (1_795_411_020 + 570) * 1_000);
         let options = VerificationOptions {
             artificial_time: Some(UnixTimeStamp::from_secs(1_795_411_021)),
             ..VerificationOptions::default()

@@ -52,6 +52,52 @@ async fn a_profile_is_there_at_once_and_keeps_what_is_changed() {
         edit(&world, BIDDER, &json!({ "notifications": { "channel": "push" } })).await;
     assert_eq!((status, &problem["code"]), (422, &json!("invalid-request")), "{problem}");
     assert_eq!(world.get(BIDDER, "/v1/me").await.1, changed, "a refusal changes nothing");
+
+    // Mail had come back; choosing e-mail again says that the address is right now.
+    let pool = database(&world).await;
+    let bounce = "update users set email_bounced_at = now() where user_id = 'the-bidder'";
+    sqlx::query(bounce).execute(&pool).await.unwrap();
+    edit(&world, BIDDER, &json!({ "display_name": "Jörg C" })).await;
+    let bounced = "select email_bounced_at is not null from users where user_id = $1";
+    until(&pool, bounced, "the-bidder").await;
+    edit(&world, BIDDER, &json!({ "notifications": { "channel": "email" } })).await;
+    until(&pool, "select email_bounced_at is null from users where user_id = $1", "the-bidder")
+        .await;
+}
+
+#[tokio::test]
+async fn a_device_is_registered_replaced_and_gone_with_its_owner() {
+    let arn = "arn:aws:sns:us-east-1:000000000000:app/GCM/app";
+    let world = world_with(&[("GAVEL_SNS_PUSH_APPLICATION_ARN", arn)]).await;
+    let sns = world.stack.aws.sns.clone();
+    let application = sns.create_platform_application().name("app").platform("GCM");
+    let made = application.attributes("PlatformCredential", "key").send().await.unwrap();
+    assert_eq!(made.platform_application_arn(), Some(arn));
+    world.stack.add_account("leaver", &[]).await.unwrap();
+    let user = world.stack.sign_in("leaver").await.unwrap().subject().unwrap();
+    let pool = database(&world).await;
+    let device = async || -> String {
+        let query = sqlx::query_scalar("select push_endpoint_arn from users where user_id = $1");
+        query.bind(&user).fetch_one(&pool).await.unwrap()
+    };
+    let known =
+        async |arn: &str| sns.get_endpoint_attributes().endpoint_arn(arn).send().await.is_ok();
+    let push = |token: &str| json!({ "notifications": { "channel": "push", "push_token": token } });
+    let mut devices = Vec::new();
+    for token in ["one", "two", "two"] {
+        let (status, me) = edit(&world, somebody(&user), &push(token)).await;
+        assert_eq!((status, &me["notifications"]["channel"]), (200, &json!("push")), "{me}");
+        devices.push(device().await);
+        assert!(known(&device().await).await);
+    }
+    assert!(devices[0] != devices[1] && devices[1] == devices[2], "{devices:?}");
+    assert!(!known(&devices[0]).await, "the one that was replaced is forgotten");
+    let (status, _) = world.send(somebody(&user), "DELETE", "/v1/me", &Value::Null).await;
+    assert_eq!(status, 200);
+    let gone =
+        "select erased_at is not null and push_endpoint_arn is null from users where user_id = $1";
+    until(&pool, gone, &user).await;
+    assert!(!known(&devices[2]).await, "and the other one with its owner");
 }
 
 #[tokio::test]
@@ -72,8 +118,7 @@ async fn of_many_who_want_one_name_in_any_case_one_gets_it() {
         );
     }
     let winner = &users[answers.iter().position(|(status, _)| *status == 200).unwrap()];
-    let (status, _) =
-        edit(&world, somebody(winner), &json!({ "display_name": "AUKTIONÄR" })).await;
+    let (status, _) = edit(&world, somebody(winner), &json!({ "display_name": "AUKTIONÄR" })).await;
     assert_eq!(status, 200, "one's own name in another case");
 }
 

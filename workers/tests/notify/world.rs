@@ -132,7 +132,7 @@ impl World {
         );
         let directory = Directory::new(aws.cognito.clone(), settings.user_pool_id.clone());
         let key = SecretString::from(settings.link_key.clone());
-        let links = Links::new(settings.public_url.clone(), key);
+        let links = Links::new(settings.public_url.clone(), key, None);
         let sender = Sender::new(self.notifications.clone(), directory, post, links, 50).unwrap();
         self.running.spawn(sender.run(self.stop.clone()));
     }

@@ -1,33 +1,28 @@
 //! What a test does to the fake and sees of it: as methods, and the same as routes under `/_fake`
 //! for one that runs as a process of its own.
 
-use std::time::Duration;
-
 use axum::extract::{Query, State as Shared};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::FakeIvs;
 use super::state::{Call, Cue, Stream};
 
 /// Calls that are to fail.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// Of which operation, such as `DeleteChannel`.
     pub operation: String,
     /// How many of the next ones.
     pub times: u32,
     /// The status, unless the answer is lost.
-    #[serde(default)]
     pub status: u16,
     /// The code, unless the answer is lost.
-    #[serde(default)]
     pub code: String,
     /// Whether the operation is carried out and only its answer lost.
-    #[serde(default)]
     pub lose_answer: bool,
 }
 
@@ -57,33 +52,25 @@ impl FakeIvs {
         }
     }
 
-    /// The encoder of a channel ends by itself.
-    pub fn go_offline(&self, arn: &str) {
-        if let Ok(channel) = self.state().channel_mut(arn) {
-            channel.stream = None;
-        }
-    }
-
     /// Lets calls fail, before what else happens to them.
     pub fn fail(&self, failure: Failure) {
         self.state().failures.push(failure);
     }
 
-    /// How long a stopped stream goes on.
-    pub fn linger(&self, linger: Duration) {
-        self.state().linger = linger;
-    }
-
-    /// The calls so far.
+    /// The latest calls.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.state().calls.clone()
+        self.state().calls.iter().cloned().collect()
     }
 
-    /// The metadata that was put into a channel's streams.
+    /// The metadata that was lately put into a channel's streams.
     #[must_use]
     pub fn cues(&self, arn: &str) -> Vec<Cue> {
-        self.state().channels.get(arn).map(|channel| channel.cues.clone()).unwrap_or_default()
+        self.state()
+            .channels
+            .get(arn)
+            .map(|channel| channel.cues.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// ARN and tags of every channel.
@@ -119,10 +106,8 @@ struct About {
 pub(super) fn routes() -> Router<FakeIvs> {
     Router::new()
         .route("/channels", get(channels))
-        .route("/calls", get(async |Shared(fake): Shared<FakeIvs>| Json(fake.calls())))
         .route("/cues", get(cues))
         .route("/live", post(live))
-        .route("/fail", post(fail))
 }
 
 async fn channels(Shared(fake): Shared<FakeIvs>) -> Json<Value> {
@@ -139,10 +124,5 @@ async fn cues(Shared(fake): Shared<FakeIvs>, Query(about): Query<About>) -> Json
 
 async fn live(Shared(fake): Shared<FakeIvs>, Query(about): Query<About>) -> StatusCode {
     fake.go_live(&about.arn, about.stubborn);
-    StatusCode::NO_CONTENT
-}
-
-async fn fail(Shared(fake): Shared<FakeIvs>, Json(failure): Json<Failure>) -> StatusCode {
-    fake.fail(failure);
     StatusCode::NO_CONTENT
 }

@@ -22,13 +22,18 @@ impl Quotas {
     /// Whether one more call of `operation` about `arn` is within its rate; then it counts.
     pub(super) fn admit(&mut self, operation: &str, arn: &str, now: Instant) -> bool {
         if operation == "PutMetadata" {
-            let channel = format!("{operation} {arn}");
+            let channel = of_channel(arn);
             return self.room(&channel, METADATA_A_CHANNEL, now)
                 && self.room(operation, METADATA_IN_ALL, now)
                 && self.count(&channel, now)
                 && self.count(operation, now);
         }
         self.room(operation, rate(operation), now) && self.count(operation, now)
+    }
+
+    /// A channel that is gone counts no more.
+    pub(super) fn forget(&mut self, arn: &str) {
+        self.calls.remove(&of_channel(arn));
     }
 
     fn room(&mut self, name: &str, most: usize, now: Instant) -> bool {
@@ -45,10 +50,15 @@ impl Quotas {
     }
 }
 
+/// What metadata of one channel counts against.
+fn of_channel(arn: &str) -> String {
+    format!("PutMetadata {arn}")
+}
+
 /// Calls a second of an operation.
 fn rate(operation: &str) -> usize {
     match operation {
-        "StartViewerSessionRevocation" | "TagResource" | "ListTagsForResource" => 10,
+        "StartViewerSessionRevocation" => 10,
         _ => 5,
     }
 }

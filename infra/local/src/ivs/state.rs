@@ -3,7 +3,7 @@
 //! No HTTP here: an operation takes the members of a body and gives a status and a body, or a
 //! refusal with AWS's code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub(super) struct Channel {
     #[serde(skip)]
     pub(super) stream: Option<Stream>,
     #[serde(skip)]
-    pub(super) cues: Vec<Cue>,
+    pub(super) cues: VecDeque<Cue>,
     #[serde(skip)]
     pub(super) revoked: Vec<String>,
 }
@@ -79,15 +79,26 @@ const NOT_LIVE: Refused = (404, "ChannelNotBroadcasting", "The channel isn't cur
 const INVALID: Refused = (400, "ValidationException", "Invalid request");
 const QUOTA: Refused = (402, "ServiceQuotaExceededException", "Your request would exceed a quota");
 
+/// How long a stopped stream goes on.
+const LINGER: Duration = Duration::from_millis(300);
+/// Calls, and cues of a channel, that are remembered.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Adds to what is remembered.
+pub(super) fn keep<T>(all: &mut VecDeque<T>, one: T) {
+    if all.len() >= REMEMBERED_MAX {
+        all.pop_front();
+    }
+    all.push_back(one);
+}
+
 /// Everything.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) channels: BTreeMap<String, Channel>,
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: VecDeque<Call>,
     pub(super) failures: Vec<Failure>,
     pub(super) quotas: Quotas,
-    /// How long a stopped stream goes on.
-    pub(super) linger: Duration,
     pub(super) since: Instant,
 }
 
@@ -95,10 +106,9 @@ impl Default for State {
     fn default() -> Self {
         Self {
             channels: BTreeMap::new(),
-            calls: Vec::new(),
+            calls: VecDeque::new(),
             failures: Vec::new(),
             quotas: Quotas::default(),
-            linger: Duration::from_millis(300),
             since: Instant::now(),
         }
     }
@@ -113,7 +123,6 @@ impl State {
                 let arn = text(body, "arn")?;
                 Ok((200, json!({ "channel": shown(arn, self.channel(arn)?) })))
             }
-            "UpdateChannel" => self.update_channel(body),
             "ListChannels" => self.list_channels(body),
             "DeleteChannel" => {
                 let arn = text(body, "arn")?;
@@ -121,6 +130,7 @@ impl State {
                     return Err((409, "ConflictException", "The channel is live"));
                 }
                 self.channels.remove(arn);
+                self.quotas.forget(arn);
                 Ok((204, Value::Null))
             }
             "CreateStreamKey" => {
@@ -184,25 +194,13 @@ impl State {
             tags: serde_json::from_value(body["tags"].clone()).unwrap_or_default(),
             key: Some(new_key()),
             stream: None,
-            cues: Vec::new(),
+            cues: VecDeque::new(),
             revoked: Vec::new(),
         };
         let made =
             json!({ "channel": shown(&arn, &channel), "streamKey": key_shown(&arn, &channel) });
         self.channels.insert(arn, channel);
         Ok((200, made))
-    }
-
-    fn update_channel(&mut self, body: &Value) -> Answer {
-        let arn = text(body, "arn")?;
-        if self.live(arn)? {
-            return Err((409, "ConflictException", "The channel is live"));
-        }
-        let channel = self.channel_mut(arn)?;
-        if let Some(authorized) = body["authorized"].as_bool() {
-            channel.authorized = authorized;
-        }
-        Ok((200, json!({ "channel": shown(arn, self.channel(arn)?) })))
     }
 
     fn list_channels(&self, body: &Value) -> Answer {
@@ -231,13 +229,12 @@ impl State {
         if !self.live(arn)? {
             return Err(NOT_LIVE);
         }
-        let linger = self.linger;
         let channel = self.channel_mut(arn)?;
         let has_key = channel.key.is_some();
         if let Some(stream) = &mut channel.stream
             && !(stream.stubborn && has_key)
         {
-            stream.ends.get_or_insert_with(|| Instant::now() + linger);
+            stream.ends.get_or_insert_with(|| Instant::now() + LINGER);
         }
         Ok((200, json!({})))
     }
@@ -264,7 +261,7 @@ impl State {
             return Err(NOT_LIVE);
         }
         let cue = Cue { at_ms: self.now_ms(), metadata: metadata.to_owned() };
-        self.channel_mut(arn)?.cues.push(cue);
+        keep(&mut self.channel_mut(arn)?.cues, cue);
         Ok((204, Value::Null))
     }
 

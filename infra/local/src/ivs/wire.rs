@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::state::{Call, Refused, State};
+use super::state::{Call, Refused, State, keep};
 use super::{FakeIvs, control};
 
 /// Operations that change nothing worth keeping.
@@ -49,7 +49,7 @@ async fn operate(Shared(fake): Shared<FakeIvs>, uri: Uri, body: Bytes) -> Respon
     if answer.is_ok() && !READS.contains(&call.operation.as_str()) {
         fake.keep(&state);
     }
-    state.calls.push(call);
+    keep(&mut state.calls, call);
     drop(state);
     if lost {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();

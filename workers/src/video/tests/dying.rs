@@ -58,7 +58,12 @@ async fn a_death_in_or_before_each_step_of_making_leaves_one_channel_for_the_auc
 }
 
 async fn one_channel(bench: &Bench, auction: &AuctionRecord) {
+    let made_before = bench.calls("DeleteChannel").iter().filter(|code| *code == "ok").count();
     let channel = bench.channel_of(auction).await;
+    let expected = vec![arn(&channel)];
+    bench.work_until("it has one, and there is no other", |_, arns| arns == expected).await;
+    let made = bench.calls("CreateChannel").iter().filter(|code| *code == "ok").count();
+    assert_eq!(made, made_before + 1, "no second one was ever made");
     bench.cancel(auction).await;
     bench
         .work_until("all is gone with the auction", |rows, arns| rows.is_empty() && arns.is_empty())

@@ -218,6 +218,47 @@ async fn an_auction_gets_a_channel_that_was_kept_ready_and_another_takes_its_pla
 }
 
 #[tokio::test]
+async fn channels_that_nobody_needs_any_more_are_taken_down() {
+    let bench = Bench::start().await;
+    let ready = |rows: &[Channel]| rows.iter().all(|row| row.stage == Stage::Ready);
+    let stock = bench.stock(2, 0);
+    let since = Instant::now();
+    while bench.arns().len() < 2 || !ready(&bench.rows().await) {
+        assert!(since.elapsed() < WITHIN);
+        stock.restock().await.unwrap();
+        while stock.saga.step().await.unwrap() {}
+    }
+    stock.restock().await.unwrap();
+    assert!(ready(&bench.rows().await), "what is wanted stays");
+    // The deployment keeps fewer from now on; or auctions that waited were cancelled.
+    bench.work_until("they are gone", |rows, arns| rows.is_empty() && arns.is_empty()).await;
+}
+
+#[tokio::test]
+async fn nobody_takes_all_channels_with_auctions_of_their_own() {
+    let bench = Bench::start().await;
+    let most = usize::try_from(crate::limits::VIDEO_OF_A_SELLER_MAX).unwrap();
+    let mut auctions = Vec::new();
+    for _ in 0..=most {
+        auctions.push(bench.auction(false).await);
+    }
+    let channels = bench.catalog.channels();
+    let waiting = async || channels.waiting(1_000).await.unwrap();
+    let ids = |auctions: &[AuctionRecord]| -> Vec<AuctionId> {
+        auctions.iter().map(|auction| auction.id.clone()).collect()
+    };
+    assert_eq!(waiting().await, ids(&auctions[..most]));
+    let minted = channels.mint(false, 0, 1_000).await.unwrap();
+    assert_eq!(usize::try_from(minted).unwrap(), most);
+    let stock = bench.stock(0, 0);
+    stock.saga.step().await.unwrap();
+    assert_eq!(channels.assign(&auctions[most].id).await.unwrap(), None, "not its turn");
+    bench.cancel(&auctions[0]).await;
+    assert_eq!(waiting().await, ids(&auctions[1..]), "one is over, the next may have one");
+    assert!(channels.assign(&auctions[most].id).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn an_auction_that_becomes_private_never_shows_its_public_channel_again() {
     let bench = Bench::start().await;
     let auction = bench.auction(false).await;

@@ -111,7 +111,7 @@ async fn a_private_auction_is_watched_with_a_token_until_its_seller_says_otherwi
     let nobody = video.playback(&auction, None, now).await;
     assert!(matches!(nobody, Err(VideoError::SignInFirst)), "{nobody:?}");
     let shown = video.playback(&auction, Some(&one), now).await.unwrap();
-    assert_eq!(shown.expires_at, Some(now.plus_ms(600_000)));
+    assert_eq!(shown.expires_at, Some(now.plus_ms(570_000)));
     let token = shown.token.unwrap();
     assert!(shown.url.ends_with(&format!(".m3u8?token={token}")), "{}", shown.url);
 

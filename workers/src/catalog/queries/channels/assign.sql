@@ -1,4 +1,5 @@
--- Gives an auction ($1) a spare channel of its kind, if it has none and there is one.
+-- Gives an auction ($1) a spare channel of its kind, if it has none and there is one, and if it is among
+-- the oldest $2 of its seller.
 update channels
 set state = 'assigned', auction_id = $1, due_at = now(), failures = 0
 where slot = (
@@ -11,5 +12,10 @@ where slot = (
         for update of spare skip locked
     )
   and state = 'ready'
+  and (select count(*)
+       from auctions
+       join auctions as older on older.seller_id = auctions.seller_id
+       where auctions.id = $1 and older.status <> 'closed'
+         and (older.created_at, older.id) < (auctions.created_at, auctions.id)) < $2
   and not exists (select from channels taken where taken.auction_id = $1)
 returning slot::text as slot, private, state, arn, ingest_endpoint, playback_url, failures
