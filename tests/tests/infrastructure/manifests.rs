@@ -9,6 +9,9 @@ use gavel_tests::stacks::ROLES;
 use serde::Deserialize;
 use serde_json::Value;
 
+/// Where they are; what an overlay changes is its deployment's.
+const BASE: &str = "infra/k8s/base";
+
 /// How long a worker may take to stop: 5 s before it is told, then three drains of 10 s.
 const STOP_S: u64 = 35;
 
@@ -16,7 +19,7 @@ const STOP_S: u64 = 35;
 fn objects() -> Result<Vec<Value>> {
     let mut objects = Vec::new();
     for file in files()? {
-        let text = std::fs::read_to_string(paths::checkout().join("infra/k8s").join(&file))?;
+        let text = std::fs::read_to_string(paths::checkout().join(BASE).join(&file))?;
         for document in serde_yaml_ng::Deserializer::from_str(&text) {
             objects.push(Value::deserialize(document).with_context(|| file.clone())?);
         }
@@ -26,7 +29,7 @@ fn objects() -> Result<Vec<Value>> {
 
 fn files() -> Result<BTreeSet<String>> {
     let mut files = BTreeSet::new();
-    for entry in std::fs::read_dir(paths::checkout().join("infra/k8s"))? {
+    for entry in std::fs::read_dir(paths::checkout().join(BASE))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if name.ends_with(".yaml") && name != "kustomization.yaml" {
             files.insert(name);
@@ -42,7 +45,8 @@ fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> Result<&'a Value> {
 
 #[test]
 fn the_kustomization_lists_every_file() -> Result<()> {
-    let text = std::fs::read_to_string(paths::checkout().join("infra/k8s/kustomization.yaml"))?;
+    let path = paths::checkout().join(BASE).join("kustomization.yaml");
+    let text = std::fs::read_to_string(path)?;
     let kustomization: Value = serde_yaml_ng::from_str(&text)?;
     let listed = kustomization["resources"].as_array().into_iter().flatten();
     let listed: BTreeSet<String> = listed.filter_map(Value::as_str).map(str::to_owned).collect();
