@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
     /// The emulator.
     #[arg(long)]
     aws_url: String,
+    /// The fake of Amazon IVS, which the emulator lacks.
+    #[arg(long)]
+    ivs_url: String,
     /// The edge.
     #[arg(long)]
     edge_url: String,
@@ -58,6 +61,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         redis_cluster: false.to_string(),
         database_url: arguments.database_url,
         aws_endpoint_url: arguments.aws_url,
+        aws_ivs_endpoint_url: arguments.ivs_url,
         ..fresh
     };
     settings.write(&arguments.write)?;

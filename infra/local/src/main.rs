@@ -11,7 +11,7 @@ mod status;
 mod token;
 mod up;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,9 +36,12 @@ enum Command {
     Status,
     /// Run one auction against the running stack and check every trace it leaves.
     Smoke,
-    /// Serve a fake of Amazon IVS on 127.0.0.1.
+    /// Serve a fake of Amazon IVS.
     FakeIvs {
-        /// Where.
+        /// The address to listen on. It asks nobody who they are: 0.0.0.0 is for a container.
+        #[arg(long, default_value_t = Ipv4Addr::LOCALHOST.into())]
+        listen: IpAddr,
+        /// The port.
         #[arg(long, default_value_t = 4567)]
         port: u16,
         /// Where channels are kept; without it, they end with the process.
@@ -61,7 +64,7 @@ async fn main() -> ExitCode {
         Command::Down => down::run().await,
         Command::Status => status::run().await,
         Command::Smoke => smoke::run().await,
-        Command::FakeIvs { port, file } => fake_ivs(port, file).await,
+        Command::FakeIvs { listen, port, file } => fake_ivs(listen, port, file).await,
         Command::Provision(arguments) => furnish::run(arguments).await,
         Command::Token { account } => token::run(&account).await,
     };
@@ -74,9 +77,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn fake_ivs(port: u16, file: Option<PathBuf>) -> anyhow::Result<()> {
+async fn fake_ivs(listen: IpAddr, port: u16, file: Option<PathBuf>) -> anyhow::Result<()> {
     let fake = file.map_or_else(|| Ok(FakeIvs::new()), FakeIvs::kept_in)?;
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let listener = tokio::net::TcpListener::bind((listen, port)).await?;
     let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         served = fake.serve(listener) => served,

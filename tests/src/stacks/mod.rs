@@ -68,8 +68,7 @@ impl Stacks {
     /// When one is refused, or is not updated in time.
     pub async fn update(&mut self, plans: impl Iterator<Item = Plan>) -> Result<()> {
         for plan in plans {
-            let Some(change) = plan.change else { continue };
-            let updated = self.update_one(plan, change).await;
+            let updated = self.update_one(plan).await;
             updated.with_context(|| format!("updating the stack {}", plan.name))?;
         }
         Ok(())
@@ -158,7 +157,8 @@ impl Stacks {
         Ok(())
     }
 
-    async fn update_one(&mut self, plan: Plan, change: (&str, &str)) -> Result<()> {
+    async fn update_one(&mut self, plan: Plan) -> Result<()> {
+        let change = plan.change;
         let template = self.templates.get(plan.name).context("it was not created")?;
         let update = self.client.update_stack().stack_name(plan.name);
         let update = update.template_body(template.body());

@@ -11,8 +11,8 @@ pub struct Plan {
     pub template: &'static str,
     /// Parameters that differ from their defaults.
     pub parameters: &'static [(&'static str, &'static str)],
-    /// What an update of it changes; none where there is nothing to choose.
-    pub change: Option<(&'static str, &'static str)>,
+    /// What an update of it changes.
+    pub change: (&'static str, &'static str),
 }
 
 /// A certificate nobody has.
@@ -21,38 +21,49 @@ const CERTIFICATE: (&str, &str) = (
     "arn:aws:acm:us-east-1:000000000000:certificate/00000000-0000-0000-0000-000000000000",
 );
 
+/// Who deploys.
+const REPOSITORY: (&str, &str) = ("GitHubRepository", "example/gavel");
+
+/// The emulator has no type for the account's provider of GitHub's tokens.
+const PROVIDER: (&str, &str) = (
+    "GitHubProviderArn",
+    "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com",
+);
+
 /// The roles of `gavel run --roles`.
 pub const ROLES: [&str; 7] = ["api", "relay", "history", "timer", "video", "notify", "chat"];
 
 /// All stacks but the services. Each one imports only from those before it.
-const SHARED: [Plan; 8] = [
-    plan("network", &[], Some(("Nat", "single"))),
-    plan("identity", &[], Some(("Mfa", "OFF"))),
-    plan("queues", &[], Some(("EmailDomain", "other.example"))),
+const SHARED: [Plan; 9] = [
+    plan("network", &[], ("Nat", "single")),
+    plan("identity", &[], ("Mfa", "OFF")),
+    plan("queues", &[], ("EmailDomain", "other.example")),
     // The emulator's RDS keeps no passwords.
-    plan("data", &[("DatabasePassword", "fixed")], Some(("DatabaseClass", "db.t4g.large"))),
-    plan("workers", &[CERTIFICATE], Some(("LogDays", "60"))),
-    plan("edge", &[CERTIFICATE], Some(("RequestsPerAddress", "4000"))),
-    plan("rotation", &[], None),
-    plan("monitoring", &[], Some(("DatabaseFreeMemoryMinBytes", "300000000"))),
+    plan("data", &[("DatabasePassword", "fixed")], ("DatabaseClass", "db.t4g.large")),
+    plan("delivery", &[REPOSITORY, PROVIDER], ("GitHubEnvironment", "production")),
+    plan("workers", &[CERTIFICATE], ("LogDays", "60")),
+    plan("edge", &[CERTIFICATE, ("Image", "gavel-edge:1")], ("Image", "gavel-edge:2")),
+    plan("rotation", &[], ("OnRotation", "DISABLED")),
+    plan("monitoring", &[], ("DatabaseFreeMemoryMinBytes", "300000000")),
 ];
 
 const fn plan(
     name: &'static str,
     parameters: &'static [(&'static str, &'static str)],
-    change: Option<(&'static str, &'static str)>,
+    change: (&'static str, &'static str),
 ) -> Plan {
     Plan { name, template: name, parameters, change }
 }
 
 const fn service(name: &'static str, parameters: &'static [(&'static str, &'static str)]) -> Plan {
-    Plan { name, template: "service", parameters, change: Some(("Image", "gavel-workers:2")) }
+    Plan { name, template: "service", parameters, change: ("Image", "gavel-workers:2") }
 }
 
 const IMAGE: (&str, &str) = ("Image", "gavel-workers:1");
 
-/// One for each of [`ROLES`].
-const SERVICES: [Plan; 7] = [
+/// The migration, and one for each of [`ROLES`].
+const SERVICES: [Plan; 8] = [
+    service("migrate", &[("Role", "migrate"), IMAGE]),
     service("api", &[("Role", "api"), IMAGE]),
     service("relay", &[("Role", "relay"), IMAGE]),
     service("history", &[("Role", "history"), IMAGE]),

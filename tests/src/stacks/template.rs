@@ -162,6 +162,8 @@ fn long(value: Yaml) -> Result<Value> {
                 (name, inner) => json!({ format!("Fn::{name}"): inner }),
             }
         }
+        // Valid YAML, and the emulator takes it, but CloudFormation does not.
+        Yaml::Null => bail!("null values are not allowed in templates"),
         plain => serde_json::to_value(plain)?,
     })
 }
@@ -188,6 +190,12 @@ Outputs:
         assert_eq!(key, &json!({"Fn::GetAtt": ["Key", "Arn"]}));
         let joined = &body["Outputs"]["C"]["Value"]["Fn::Join"];
         assert_eq!(joined[1][1], json!({"Fn::ImportValue": {"Fn::Sub": "${D}-E"}}));
+    }
+
+    #[test]
+    fn a_null_is_refused_as_by_cloudformation() {
+        let error = Template::parse("Resources: {Machine: {ResultPath: null}}").unwrap_err();
+        assert_eq!(error.to_string(), "null values are not allowed in templates");
     }
 
     #[test]

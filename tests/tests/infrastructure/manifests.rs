@@ -5,9 +5,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use gavel_local::paths;
-use gavel_tests::stacks::ROLES;
+use gavel_tests::stacks::{ROLES, Template};
 use serde::Deserialize;
 use serde_json::Value;
+
+/// Where they are; what an overlay changes is its deployment's.
+const BASE: &str = "infra/k8s/base";
 
 /// How long a worker may take to stop: 5 s before it is told, then three drains of 10 s.
 const STOP_S: u64 = 35;
@@ -16,7 +19,7 @@ const STOP_S: u64 = 35;
 fn objects() -> Result<Vec<Value>> {
     let mut objects = Vec::new();
     for file in files()? {
-        let text = std::fs::read_to_string(paths::checkout().join("infra/k8s").join(&file))?;
+        let text = std::fs::read_to_string(paths::checkout().join(BASE).join(&file))?;
         for document in serde_yaml_ng::Deserializer::from_str(&text) {
             objects.push(Value::deserialize(document).with_context(|| file.clone())?);
         }
@@ -26,7 +29,7 @@ fn objects() -> Result<Vec<Value>> {
 
 fn files() -> Result<BTreeSet<String>> {
     let mut files = BTreeSet::new();
-    for entry in std::fs::read_dir(paths::checkout().join("infra/k8s"))? {
+    for entry in std::fs::read_dir(paths::checkout().join(BASE))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if name.ends_with(".yaml") && name != "kustomization.yaml" {
             files.insert(name);
@@ -42,7 +45,8 @@ fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> Result<&'a Value> {
 
 #[test]
 fn the_kustomization_lists_every_file() -> Result<()> {
-    let text = std::fs::read_to_string(paths::checkout().join("infra/k8s/kustomization.yaml"))?;
+    let path = paths::checkout().join(BASE).join("kustomization.yaml");
+    let text = std::fs::read_to_string(path)?;
     let kustomization: Value = serde_yaml_ng::from_str(&text)?;
     let listed = kustomization["resources"].as_array().into_iter().flatten();
     let listed: BTreeSet<String> = listed.filter_map(Value::as_str).map(str::to_owned).collect();
@@ -133,21 +137,50 @@ fn the_edge_is_told_every_variable_it_requires_and_none_it_does_not_know() -> Re
     let manifest: toml::Table = toml::from_str(&manifest)?;
     let known = manifest["variables"].as_table().context("spin.toml has variables")?;
 
-    let edge = objects()?;
-    let edge = find(&edge, "SpinApp", "gavel-edge")?;
-    let told: BTreeSet<&str> = edge["spec"]["variables"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|variable| variable["name"].as_str())
-        .collect();
-    for name in &told {
-        assert!(known.contains_key(*name), "spin.toml has no variable {name}");
-    }
-    for (name, _) in known.iter().filter(|(_, value)| is_required(value)) {
-        assert!(told.contains(name.as_str()), "the edge is not told {name}");
+    let objects = objects()?;
+    let spin_app = &find(&objects, "SpinApp", "gavel-edge")?["spec"];
+    let host = edge_host()?;
+    let fargate = Template::read(&paths::checkout().join("infra/cloudformation/edge.yaml"))?;
+    let task = fargate.resources().find(|(name, ..)| *name == "Task").context("no task")?.2;
+    let task = &task["Properties"]["ContainerDefinitions"][0];
+    for (place, lists) in [
+        ("the SpinApp", vec![&spin_app["variables"]]),
+        ("gavel-host in Kubernetes", vec![&host["env"]]),
+        ("gavel-host on Fargate", vec![&task["Environment"], &task["Secrets"]]),
+    ] {
+        let told = lists.into_iter().flat_map(|list| list.as_array().into_iter().flatten());
+        let told: BTreeSet<String> = told.map(variable).collect::<Option<_>>().context(place)?;
+        for name in &told {
+            assert!(known.contains_key(name), "{place}: spin.toml has no variable {name}");
+        }
+        for (name, _) in known.iter().filter(|(_, value)| is_required(value)) {
+            assert!(told.contains(name), "{place} is not told {name}");
+        }
     }
     Ok(())
+}
+
+#[test]
+fn no_edge_is_taken_away_because_its_region_does_not_answer() -> Result<()> {
+    let objects = objects()?;
+    let checks = &find(&objects, "SpinApp", "gavel-edge")?["spec"]["checks"];
+    assert_eq!(checks["readiness"]["httpGet"]["path"], "/healthz");
+    assert_eq!(edge_host()?["readinessProbe"]["httpGet"]["path"], "/healthz");
+    Ok(())
+}
+
+/// The container of alternatives/edge-host.yaml.
+fn edge_host() -> Result<Value> {
+    let path = paths::checkout().join("infra/k8s/alternatives/edge-host.yaml");
+    let text = std::fs::read_to_string(path)?;
+    let first = serde_yaml_ng::Deserializer::from_str(&text).next().context("it is empty")?;
+    Ok(Value::deserialize(first)?["spec"]["template"]["spec"]["containers"][0].take())
+}
+
+/// The name of a variable of spin.toml, as it is or in that of an environment variable.
+fn variable(told: &Value) -> Option<String> {
+    let name = told["name"].as_str().or_else(|| told["Name"].as_str())?;
+    Some(name.strip_prefix("SPIN_VARIABLE_").map_or_else(|| name.to_owned(), str::to_lowercase))
 }
 
 /// Whether a variable of spin.toml has no default.
