@@ -1,6 +1,7 @@
 //! The regional worker tier, a folder per capability. The folder listing is the architecture.
 //!
-//! Each capability exposes a small API in its `mod.rs`; no SDK type (aws, redis, sqlx) crosses it.
+//! Each capability exposes a small API in its `mod.rs`. It is given its clients when it is made, by
+//! `roles`; what it answers with is its own types, never an SDK's (aws, redis, sqlx).
 
 pub mod api;
 pub mod catalog;

@@ -43,8 +43,8 @@ impl CreateAuction {
     /// Validates the members of a body.
     pub(super) fn from_members(members: Map<String, Value>) -> Result<Self, InvalidBody> {
         let mut fields = Fields::of(members);
-        let label = |fields: &mut Fields, name: &str| fields.text(name, LABEL_CHARS_MAX);
-        let title = fields.required("title", |fields, name| fields.text(name, TITLE_CHARS_MAX));
+        let label = |fields: &mut Fields, name: &str| fields.line(name, LABEL_CHARS_MAX);
+        let title = fields.required("title", |fields, name| fields.line(name, TITLE_CHARS_MAX));
         let description = fields.text("description", DESCRIPTION_CHARS_MAX);
         let category = label(&mut fields, "category");
         let condition = label(&mut fields, "condition");

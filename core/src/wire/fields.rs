@@ -99,6 +99,16 @@ impl Fields {
         }
     }
 
+    /// The same on one line.
+    pub(super) fn line(&mut self, name: &str, most: usize) -> Option<String> {
+        let text = self.text(name, most)?;
+        if text.contains(char::is_control) {
+            self.fault(name, "must be on one line".to_owned());
+            return None;
+        }
+        Some(text)
+    }
+
     /// A text that `read` makes something of; `reason` says what it must be.
     pub(super) fn read_text<T>(
         &mut self,

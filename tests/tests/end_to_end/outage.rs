@@ -106,6 +106,28 @@ async fn without_the_queue_a_bid_is_not_acknowledged_but_not_lost_either() -> Re
 }
 
 #[tokio::test]
+async fn without_the_queue_of_messages_bids_are_acknowledged_as_ever() -> Result<()> {
+    let world = World::start().await?;
+    let auction = world.live_auction(json!({"duration_s": 120})).await?;
+    let url = &world.stack.settings.notification_queue_url;
+    world.stack.aws.sqs.delete_queue().queue_url(url).send().await?;
+    for (bidder, amount) in [(0, 100), (1, 200), (0, 300)] {
+        let placed = world.bid(&auction, &world.bidders[bidder], amount).await?;
+        assert_eq!(
+            (placed.status, &placed.body["acknowledged"]),
+            (201, &json!("queue")),
+            "{placed:?}"
+        );
+    }
+    evidence::whole_history(&world.stack, &auction, 3).await?;
+    // What people are to be told waits, and is seen to.
+    let waiting = r#"gavel_relay_outbox_events{outlet="messages"}"#;
+    let read = || evidence::gauge(&world.stack.workers[0], waiting);
+    eventually(waiting, Duration::from_secs(10), read, |events| *events >= 3.0).await?;
+    world.stack.stop().await
+}
+
+#[tokio::test]
 async fn without_postgres_auctions_close_on_time_and_are_recorded_later() -> Result<()> {
     let mut world = World::start().await?;
     let mut auctions = Vec::new();

@@ -179,14 +179,14 @@ fn unfollow() -> Operation {
 fn ask_to_unsubscribe() -> Operation {
     Operation::new("showUnsubscribe", "Ask whether to send no more messages", Access::Anyone)
         .about("The page that a link in a message leads to. It changes nothing.")
-        .query("token", "That of the link; required.", |_| schema::link_token())
+        .required_query("token", "That of the link.", |_| schema::link_token())
         .answers_page(200, "A page with a button.")
 }
 
 fn unsubscribe() -> Operation {
     Operation::new("unsubscribe", "Get no more messages", Access::Anyone)
         .about("One click (RFC 8058): the link's token is all it takes, and a body is not read.")
-        .query("token", "That of the link; required.", |_| schema::link_token())
+        .required_query("token", "That of the link.", |_| schema::link_token())
         .answers_page(200, "No more messages are sent. Asking twice is harmless.")
 }
 

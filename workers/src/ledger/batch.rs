@@ -76,7 +76,7 @@ pub(super) fn draft<'a>(
         match decide(&draft.after, command, now) {
             Err(refusal) => draft.answers.push(Answer::Refused(refusal)),
             Ok(events) => {
-                let limits = [draft.not_after, in_time(&draft.after, command)];
+                let limits = [draft.not_after, draft.after.not_after(command)];
                 draft.not_after = limits.into_iter().flatten().min();
                 for event in &events {
                     apply(&mut draft.after, event);
@@ -90,17 +90,6 @@ pub(super) fn draft<'a>(
         }
     }
     draft
-}
-
-/// The first instant at which `command`, decided on `state`, would come too late: the end, but for a
-/// bid that reached the edge before it the end of the grace.
-fn in_time(state: &Auction, command: &Command) -> Option<Timestamp> {
-    let before_end = |at: Timestamp| state.ends_at().is_some_and(|ends_at| at < ends_at);
-    match command {
-        Command::Bid(bid) if bid.arrived_at.is_some_and(before_end) => state.closes_at(),
-        Command::Bid(_) | Command::Pause | Command::Cancel => state.ends_at(),
-        Command::Open(_) | Command::Resume | Command::Close(_) => None,
-    }
 }
 
 fn answer(command: &Command, events: &[Event], after: &Auction) -> Answer {

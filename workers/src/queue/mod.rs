@@ -41,6 +41,6 @@ pub(crate) trait Handler: Send + Sync + 'static {
 
 /// Between half of `pause` and all of it, so that many who failed together do not return together.
 pub(crate) fn jittered(pause: Duration) -> Duration {
-    let most = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(fastrand::u64(most / 2..=most))
+    let most = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
+    Duration::from_micros(fastrand::u64(most / 2..=most))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::ivs::IvsError;
 use crate::limits;
+use crate::queue::jittered;
 
 /// Durations of the work on channels.
 #[derive(Debug, Clone)]
@@ -49,10 +50,4 @@ impl Pace {
         let doubled = self.pause_min.saturating_mul(1 << failures.min(16));
         jittered(doubled.min(longest))
     }
-}
-
-/// Between half of a pause and all of it.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    let half = u64::try_from(pause.as_micros() / 2).unwrap_or(u64::MAX);
-    Duration::from_micros(half.saturating_add(fastrand::u64(0..=half)))
 }

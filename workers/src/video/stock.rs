@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Spare;
 use super::ivs::IvsError;
-use super::pace::jittered;
 use super::saga::Saga;
 use crate::catalog::CatalogError;
 use crate::limits::{VIDEO_MINT_MAX, VIDEO_STEPS_AT_ONCE, VIDEO_WAITING_MAX};
+use crate::queue::jittered;
 
 /// The stock of channels.
 pub(super) struct Stock {

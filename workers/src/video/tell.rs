@@ -22,13 +22,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::ivs::{Ivs, IvsError};
-use super::pace::jittered;
 use crate::catalog::channels::Channels;
 use crate::ledger::Ledger;
 use crate::limits::{
     CUE_REPEAT, CUE_SPACING, SILENCE_MAX, SILENCE_MIN, TELL_CLAIM_EVERY, TELL_LEASE, TELL_UNTIL,
     TOLD_CHANNELS_MAX,
 };
+use crate::queue::jittered;
 
 /// What is put into the stream, in JSON: well under the 1,024 bytes that fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

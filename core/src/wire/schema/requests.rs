@@ -170,10 +170,10 @@ fn auction() -> Value {
         milliseconds. Default: 0.";
     let duration = "How long it is live before any extension, in seconds.";
     json!({
-        "title": text("What is sold, in one line.", TITLE_CHARS_MAX),
+        "title": line("What is sold.", TITLE_CHARS_MAX),
         "description": optional(text("What is sold, at length.", DESCRIPTION_CHARS_MAX)),
-        "category": optional(text("For filtering the catalogue.", LABEL_CHARS_MAX)),
-        "condition": optional(text("Such as `new` or `restored`.", LABEL_CHARS_MAX)),
+        "category": optional(line("For filtering the catalogue.", LABEL_CHARS_MAX)),
+        "condition": optional(line("Such as `new` or `restored`.", LABEL_CHARS_MAX)),
         "image_urls": optional(image_urls()),
         "currency": optional(currency("Default: USD.")),
         "starting_price": amount("The lowest first bid."),
@@ -285,8 +285,17 @@ fn currency(description: &str) -> Value {
 }
 
 /// A text as `Fields::text` takes it: not only white space, no controls but line breaks and tabs.
+/// A text with line breaks and tabs.
 fn text(description: &str, chars_max: usize) -> Value {
-    let any = r"[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*";
+    text_of(r"[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*", description, chars_max)
+}
+
+/// A text without.
+fn line(description: &str, chars_max: usize) -> Value {
+    text_of(&format!("[^{CONTROLS}]*"), description, chars_max)
+}
+
+fn text_of(any: &str, description: &str, chars_max: usize) -> Value {
     json!({
         "description": description,
         "type": "string",

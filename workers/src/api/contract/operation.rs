@@ -33,7 +33,7 @@ pub(in crate::api) struct Operation {
     summary: &'static str,
     description: Option<&'static str>,
     access: Access,
-    query: Vec<(&'static str, &'static str, Make)>,
+    query: Vec<QueryParameter>,
     idempotent: bool,
     body: Option<Make>,
     answers: Vec<Answer>,
@@ -46,6 +46,14 @@ struct Answer {
     schema: Make,
     located: bool,
     media_type: &'static str,
+}
+
+/// A parameter in the query.
+struct QueryParameter {
+    name: &'static str,
+    description: &'static str,
+    schema: Make,
+    required: bool,
 }
 
 impl Operation {
@@ -73,14 +81,25 @@ impl Operation {
         Self { description: Some(description), ..self }
     }
 
-    /// Takes a query parameter, which is never required.
+    /// Takes a query parameter that may be left out.
     pub(in crate::api) fn query(
         mut self,
         name: &'static str,
         description: &'static str,
         schema: Make,
     ) -> Self {
-        self.query.push((name, description, schema));
+        self.query.push(QueryParameter { name, description, schema, required: false });
+        self
+    }
+
+    /// Takes a query parameter that may not.
+    pub(in crate::api) fn required_query(
+        mut self,
+        name: &'static str,
+        description: &'static str,
+        schema: Make,
+    ) -> Self {
+        self.query.push(QueryParameter { name, description, schema, required: true });
         self
     }
 
@@ -187,10 +206,14 @@ impl Operation {
                                         "description": description, "schema": schema }));
             }
         }
-        for (name, description, make) in &self.query {
-            let schema = make(&mut parts.schemas);
-            parameters.push(json!({ "in": "query", "name": name, "description": description,
-                                    "schema": schema }));
+        for QueryParameter { name, description, schema, required } in &self.query {
+            let schema = schema(&mut parts.schemas);
+            let mut parameter = json!({ "in": "query", "name": name, "description": description,
+                                        "schema": schema });
+            if *required {
+                parameter["required"] = json!(true);
+            }
+            parameters.push(parameter);
         }
         if self.idempotent {
             let schema = parts.schemas.subschema_for::<IdempotencyKey>();
