@@ -29,6 +29,7 @@ pub(super) async fn show(
 /// `PATCH /v1/me`.
 pub(super) async fn edit(
     State(users): State<Users>,
+    State(ledger): State<Ledger>,
     State(devices): State<Option<Devices>>,
     caller: SignedIn,
     body: Bytes,
@@ -43,6 +44,10 @@ pub(super) async fn edit(
     };
     if pushed && edit.push_token.is_none() && !profile.push_device {
         return Err(ApiError::field("notifications.push_token", "is required for push"));
+    }
+    if !ledger.first_use_by(&caller.user, caller.request_id()).await? {
+        // Replayed, it would undo what was changed since.
+        return Ok(Json(profile.into()));
     }
     let endpoint = match (&devices, &edit.push_token) {
         (Some(devices), Some(token)) => Some(devices.register(token).await?),

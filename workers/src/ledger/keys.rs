@@ -65,7 +65,16 @@ impl Keys {
     /// The shard of an auction: FNV-1a over its id, which is stable for ever, unlike the standard
     /// library's hasher.
     pub(crate) fn shard(self, auction: &AuctionId) -> Shard {
-        let hash = auction.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        self.shard_of(auction.as_str())
+    }
+
+    /// The shard of what belongs to a person.
+    pub(crate) fn shard_of_user(self, user: &UserId) -> Shard {
+        self.shard_of(user.as_str())
+    }
+
+    fn shard_of(self, id: &str) -> Shard {
+        let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         let shard = hash % u64::from(self.shards.max(1));

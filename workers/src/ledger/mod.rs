@@ -25,7 +25,7 @@ use std::sync::Arc;
 use gavel_core::auction::{
     Auction, CloseCause, Command, Event, EventKind, OpenCause, PlaceBid, Refusal,
 };
-use gavel_core::ids::{AuctionId, BidId};
+use gavel_core::ids::{AuctionId, BidId, UserId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::{BidReceipt, Level};
 use tokio::sync::oneshot;
@@ -162,7 +162,14 @@ impl Ledger {
         auction: &AuctionId,
         request_id: &str,
     ) -> Result<bool, LedgerError> {
-        Ok(self.inner.store.first_use(auction, request_id).await?)
+        let store = &self.inner.store;
+        Ok(store.first_use(store.shard(auction), request_id).await?)
+    }
+
+    /// The same of a request about a person.
+    pub async fn first_use_by(&self, user: &UserId, request_id: &str) -> Result<bool, LedgerError> {
+        let store = &self.inner.store;
+        Ok(store.first_use(store.shard_of_user(user), request_id).await?)
     }
 
     /// Live auctions whose time is up, each by the clock of its own shard. A shard in trouble keeps

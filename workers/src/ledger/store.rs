@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use gavel_core::auction::{Auction, Event, EventKind, Phase};
-use gavel_core::ids::{AuctionId, BidId};
+use gavel_core::ids::{AuctionId, BidId, UserId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::ASSERTION_LIFE_S;
 use redis::{Cmd, FromRedisValue};
@@ -262,18 +262,23 @@ impl Store {
         self.query(auction, &command).await
     }
 
-    /// Remembers the id of a request about `auction` for as long as its assertion could be replayed.
-    /// It is kept in the auction's shard, so that a lost node stops no other auction's requests.
+    /// The shard of what belongs to a person.
+    pub(super) fn shard_of_user(&self, user: &UserId) -> Shard {
+        self.keys.shard_of_user(user)
+    }
+
+    /// Remembers the id of a request for as long as its assertion could be replayed. It is kept in the
+    /// shard of what it is about, so that a lost node stops no other requests.
     pub(super) async fn first_use(
         &self,
-        auction: &AuctionId,
+        shard: Shard,
         request_id: &str,
     ) -> Result<bool, StoreError> {
         let life_s = ASSERTION_LIFE_S.saturating_mul(2);
         let mut command = redis::cmd("SET");
-        command.arg(Keys::request(self.shard(auction), request_id)).arg(1);
+        command.arg(Keys::request(shard, request_id)).arg(1);
         command.arg("NX").arg("EX").arg(life_s);
-        let set: Option<String> = self.query(auction, &command).await?;
+        let set: Option<String> = self.redis.query(shard, &command).await?;
         Ok(set.is_some())
     }
 

@@ -161,8 +161,8 @@ async fn a_closed_auction_waits_to_be_recorded_and_a_replayed_request_is_known()
     store.recorded(id).await.unwrap();
     assert!(store.unrecorded(shard, later).await.unwrap().is_empty());
 
-    assert!(store.first_use(id, "a-request").await.unwrap());
-    assert!(!store.first_use(id, "a-request").await.unwrap());
+    assert!(store.first_use(shard, "a-request").await.unwrap());
+    assert!(!store.first_use(shard, "a-request").await.unwrap());
 }
 
 #[tokio::test]

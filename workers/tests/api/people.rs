@@ -66,6 +66,33 @@ async fn a_profile_is_there_at_once_and_keeps_what_is_changed() {
 }
 
 #[tokio::test]
+async fn a_replayed_request_undoes_nothing_that_was_changed_since() {
+    let world = world().await;
+    let captured = Ask { replayed: Some("captured"), ..BIDDER };
+    let named = async |ask, name: &str| {
+        let (status, me) = edit(&world, ask, &json!({ "display_name": name })).await;
+        assert_eq!(status, 200, "{me}");
+        me["display_name"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(named(captured, "Before").await, "Before");
+    assert_eq!(named(BIDDER, "After").await, "After");
+    assert_eq!(named(captured, "Before").await, "After");
+
+    let auction = world.auction(&Value::Null).await;
+    let pool = database(&world).await;
+    let follow = async |ask, method: &str| {
+        let path = format!("{auction}/follow");
+        let (status, view) = world.send(ask, method, &path, &Value::Null).await;
+        assert_eq!(status, 200, "{view}");
+        let follows = "select exists (select 1 from followers where user_id = $1)";
+        sqlx::query_scalar::<_, bool>(follows).bind("the-bidder").fetch_one(&pool).await.unwrap()
+    };
+    assert!(follow(captured, "PUT").await);
+    assert!(!follow(BIDDER, "DELETE").await);
+    assert!(!follow(captured, "PUT").await);
+}
+
+#[tokio::test]
 async fn a_device_is_registered_replaced_and_gone_with_its_owner() {
     let arn = "arn:aws:sns:us-east-1:000000000000:app/GCM/app";
     let world = world_with(&[("GAVEL_SNS_PUSH_APPLICATION_ARN", arn)]).await;
