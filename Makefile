@@ -34,7 +34,7 @@ test: ## run every test, each with a stack of its own where it needs one
 infra-test: ## make every stack in the emulator, run Gavel on them, say what became of each resource
 	@infra/local/install test
 	@$(MAKE) --no-print-directory programs STEP=1 STEPS=2
-	@cargo nextest run -p gavel-tests -E 'binary(infrastructure)' --success-output final
+	@cargo nextest run --workspace -E 'binary(infrastructure)' --success-output final
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
