@@ -35,33 +35,38 @@ const DONE: &str = "<!doctype html>\n<html lang=\"en\">\n<title>Unsubscribed</ti
 
 /// `PUT /v1/auctions/{id}/follow`.
 pub(super) async fn follow(
-    State(catalog): State<Catalog>,
-    State(ledger): State<Ledger>,
-    State(notifications): State<Notifications>,
+    parts: (State<Catalog>, State<Ledger>, State<Notifications>),
     caller: SignedIn,
-    AuctionPath(id): AuctionPath,
+    path: AuctionPath,
 ) -> Result<Json<FollowView>, ApiError> {
-    catalog.get(&id).await?;
-    // Replayed, it would undo what was asked for since.
-    if ledger.first_use(&id, caller.request_id()).await? {
-        notifications.follow(&id, &caller.user).await?;
-    }
-    Ok(Json(FollowView { auction_id: id, following: true }))
+    set(parts, caller, path, true).await
 }
 
 /// `DELETE /v1/auctions/{id}/follow`.
 pub(super) async fn unfollow(
-    State(catalog): State<Catalog>,
-    State(ledger): State<Ledger>,
-    State(notifications): State<Notifications>,
+    parts: (State<Catalog>, State<Ledger>, State<Notifications>),
+    caller: SignedIn,
+    path: AuctionPath,
+) -> Result<Json<FollowView>, ApiError> {
+    set(parts, caller, path, false).await
+}
+
+async fn set(
+    (catalog, ledger, notifications): (State<Catalog>, State<Ledger>, State<Notifications>),
     caller: SignedIn,
     AuctionPath(id): AuctionPath,
+    following: bool,
 ) -> Result<Json<FollowView>, ApiError> {
     catalog.get(&id).await?;
+    // Replayed, it would undo what was asked for since.
     if ledger.first_use(&id, caller.request_id()).await? {
-        notifications.unfollow(&id, &caller.user).await?;
+        if following {
+            notifications.follow(&id, &caller.user).await?;
+        } else {
+            notifications.unfollow(&id, &caller.user).await?;
+        }
     }
-    Ok(Json(FollowView { auction_id: id, following: false }))
+    Ok(Json(FollowView { auction_id: id, following }))
 }
 
 /// `GET /v1/unsubscribe?token=`: asks.

@@ -13,7 +13,7 @@ use crate::catalog::CatalogError;
 use crate::chat::ChatError;
 use crate::history::HistoryError;
 use crate::ledger::LedgerError;
-use crate::limits::{CHAT_BURST, RETRY_AFTER_S};
+use crate::limits::{CHAT_BURST, KEYS_ASKED_AT_ONCE, RETRY_AFTER_S};
 use crate::users::{DeviceError, UsersError};
 use crate::video::VideoError;
 
@@ -79,7 +79,7 @@ impl ApiError {
                 VideoError::Over => (Problem::from(&Refusal::Closed), None),
                 VideoError::SignInFirst => (sign_in_first(), None),
                 VideoError::Revoked => (Problem::new(Code::Forbidden, "you were shut out"), None),
-                VideoError::TooOften => {
+                VideoError::TooOften { .. } => {
                     let detail = "ask for stream keys more slowly";
                     (Problem::new(Code::RateLimited, detail), None)
                 }
@@ -124,8 +124,13 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let wait_s = match &self {
-            Self::Chat(ChatError::Limited { retry_after_s }) => Some(*retry_after_s),
+        let limit = match &self {
+            Self::Chat(ChatError::Limited { retry_after_s }) => {
+                Some(("chat", CHAT_BURST, *retry_after_s))
+            }
+            Self::Video(VideoError::TooOften { retry_after_s }) => {
+                Some(("stream-key", KEYS_ASKED_AT_ONCE.into(), *retry_after_s))
+            }
             _ => None,
         };
         let anonymous = matches!(self, Self::Video(VideoError::SignInFirst));
@@ -134,8 +139,8 @@ impl IntoResponse for ApiError {
             tracing::warn!(code = ?problem.code, cause, "request not served");
         }
         let mut response = respond(problem);
-        if let Some(wait_s) = wait_s {
-            limited(response.headers_mut(), wait_s);
+        if let Some((policy, at_once, wait_s)) = limit {
+            limited(response.headers_mut(), policy, at_once, wait_s);
         }
         if anonymous {
             // The edge is believed, but nobody is signed in: no error of a token (RFC 6750, 3.1).
@@ -166,12 +171,12 @@ fn respond(problem: Problem) -> Response {
     response
 }
 
-/// When to write again (draft-ietf-httpapi-ratelimit-headers-11). The rate itself is the deployment's.
-fn limited(headers: &mut HeaderMap, wait_s: u64) {
+/// When to ask again (draft-ietf-httpapi-ratelimit-headers-11). The rate itself is the deployment's.
+fn limited(headers: &mut HeaderMap, policy: &str, at_once: u64, wait_s: u64) {
     let text = |text: String| HeaderValue::from_str(&text).expect("digits and plain letters");
     headers.insert(RETRY_AFTER, HeaderValue::from(wait_s));
-    headers.insert("ratelimit-policy", text(format!("\"chat\";q={CHAT_BURST}")));
-    headers.insert("ratelimit", text(format!("\"chat\";r=0;t={wait_s}")));
+    headers.insert("ratelimit-policy", text(format!("\"{policy}\";q={at_once}")));
+    headers.insert("ratelimit", text(format!("\"{policy}\";r=0;t={wait_s}")));
 }
 
 impl From<Problem> for ApiError {
@@ -330,6 +335,7 @@ mod tests {
             (VideoError::Over.into(), 409, "auction-closed"),
             (VideoError::SignInFirst.into(), 401, "unauthenticated"),
             (VideoError::Revoked.into(), 403, "forbidden"),
+            (VideoError::TooOften { retry_after_s: 2 }.into(), 429, "rate-limited"),
             (VideoError::NotPrivate.into(), 422, "invalid-request"),
             (VideoError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
             (VideoError::Catalog(CatalogError::NotFound).into(), 404, "not-found"),

@@ -30,8 +30,9 @@ impl Asking {
         // One insertion: a panic elsewhere cannot leave it half done.
         let mut used_until = self.used_until.lock().unwrap_or_else(PoisonError::into_inner);
         let until = used_until.get(user).copied().unwrap_or(now).max(now) + KEYS_ASKED_EVERY;
-        if until > now + KEYS_ASKED_EVERY * KEYS_ASKED_AT_ONCE {
-            return Err(VideoError::TooOften);
+        let early = until.saturating_duration_since(now + KEYS_ASKED_EVERY * KEYS_ASKED_AT_ONCE);
+        if !early.is_zero() {
+            return Err(VideoError::TooOften { retry_after_s: early.as_secs() + 1 });
         }
         used_until.put(user.clone(), until);
         Ok(())
@@ -48,10 +49,10 @@ mod tests {
         for _ in 0..KEYS_ASKED_AT_ONCE {
             asking.asked(&user).unwrap();
         }
-        assert!(matches!(asking.asked(&user), Err(VideoError::TooOften)));
+        assert!(matches!(asking.asked(&user), Err(VideoError::TooOften { .. })));
         asking.asked(&UserId::parse("another").unwrap()).unwrap();
         tokio::time::advance(KEYS_ASKED_EVERY).await;
         asking.asked(&user).unwrap();
-        assert!(matches!(asking.asked(&user), Err(VideoError::TooOften)));
+        assert!(matches!(asking.asked(&user), Err(VideoError::TooOften { .. })));
     }
 }

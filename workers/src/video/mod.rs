@@ -54,7 +54,10 @@ pub enum VideoError {
     NotPrivate,
     /// They asked for stream keys too often.
     #[error("too often")]
-    TooOften,
+    TooOften {
+        /// Until they may ask again.
+        retry_after_s: u64,
+    },
     /// Not now: the channel is being made, or the video service is in trouble. Asking again is safe.
     #[error("not now: {0}")]
     Unavailable(String),
