@@ -34,8 +34,11 @@ pub(super) async fn post(
     let key = caller.idempotency_key()?;
     let request = ChatRequest::parse(&body)?;
     let asked = Asked { auction: &auction, author: &caller.user, key: &key, text: &request.text };
-    open(&catalog, &ledger, &auction).await?;
     let profile = users.profile(&caller.user).await?;
+    if let Some(message) = chat.posted(&asked).await? {
+        return Ok(Json(shown(message, Some(profile.display_name))).into_response());
+    }
+    open(&catalog, &ledger, &auction).await?;
     if chat.mutes.has(&auction, &caller.user).await? {
         return Err(ApiError::refused(Code::Muted, "the seller has muted you in this auction"));
     }

@@ -115,6 +115,16 @@ impl Chat {
         Self { mutes, room: Room::new(redis, interval_ms), archive, outgoing }
     }
 
+    /// The message, when the same request has posted it before. Whoever may not write any more still
+    /// learns what came of what they wrote.
+    pub(crate) async fn posted(&self, asked: &Asked<'_>) -> Result<Option<Message>, ChatError> {
+        match self.room.claimed(asked).await? {
+            Some(Claim::Shown(at)) => Ok(Some(asked.message(at))),
+            Some(Claim::Conflict) => Err(ChatError::Conflict),
+            _ => Ok(None),
+        }
+    }
+
     /// Posts a message; gives it, and whether the same request had posted it before. After
     /// [`ChatError::Unavailable`] it may still appear: asking the same again tells.
     pub(crate) async fn post(&self, asked: &Asked<'_>) -> Result<(Message, bool), ChatError> {

@@ -71,19 +71,21 @@ impl Room {
         let (what, value): (String, String) = call.query(&self.redis).await?;
         match what.as_str() {
             "new" => Ok(Claim::New(time(&value)?)),
-            "found" => {
-                let claimed = Claimed::read(&value)?;
-                Ok(match claimed.state {
-                    _ if claimed.digest != digest => Claim::Conflict,
-                    "shown" => Claim::Shown(claimed.at),
-                    _ => Claim::Begun(claimed.at),
-                })
-            }
+            "found" => found(&value, asked),
             _ => {
                 let wait_ms: u64 = value.parse().map_err(|_| ChatError::Broken("a limit"))?;
                 Ok(Claim::Limited { retry_after_s: wait_ms.div_ceil(1_000).max(1) })
             }
         }
+    }
+
+    /// What came of claiming the message before; `None` when it was not, or long ago.
+    pub(super) async fn claimed(&self, asked: &Asked<'_>) -> Result<Option<Claim>, ChatError> {
+        let mut command = redis::cmd("GET");
+        command.arg(self.claim_key(asked));
+        let shard = self.keys.shard(asked.auction);
+        let claim: Option<String> = self.redis.query(shard, &command).await?;
+        claim.map(|claim| found(&claim, asked)).transpose()
     }
 
     /// Shows a message, unless it was deleted meanwhile.
@@ -178,6 +180,16 @@ impl Room {
     fn claim_key(&self, asked: &Asked<'_>) -> String {
         self.keys.chat_claim(asked.auction, asked.author, asked.key)
     }
+}
+
+/// What a claim that is there means to whoever asks now.
+fn found(claim: &str, asked: &Asked<'_>) -> Result<Claim, ChatError> {
+    let claimed = Claimed::read(claim)?;
+    Ok(match claimed.state {
+        _ if claimed.digest != body_digest(asked.text.as_bytes()) => Claim::Conflict,
+        "shown" => Claim::Shown(claimed.at),
+        _ => Claim::Begun(claimed.at),
+    })
 }
 
 fn recent(json: &str) -> Result<Message, ChatError> {

@@ -1,4 +1,7 @@
-//! Deleting and muting: what is deleted stays so, whatever fails meanwhile.
+//! Deleting, muting and closing: what is deleted stays so, whatever fails meanwhile, and nobody is
+//! kept from what they were told before.
+
+use sqlx::PgPool;
 
 use super::*;
 
@@ -75,4 +78,32 @@ async fn whose_message_was_just_deleted_can_be_muted_without_dynamodb() {
         assert_eq!((status, &muted["muted"]), (200, &json!(true)), "{muted}");
     }
     world.stack.emulator.resume().unwrap();
+}
+
+#[tokio::test]
+async fn who_may_not_write_any_more_still_gets_the_first_answer() {
+    let world = world().await;
+    let auction = world.auction(&Value::Null).await;
+    let (status, said) = say(&world, BIDDER.key("key"), &auction, "Nice lot.").await;
+    assert_eq!(status, 201, "{said}");
+    let mute = format!("{}/mute", path_of(&auction, &said));
+    assert_eq!(world.send(SELLER, "PUT", &mute, &Value::Null).await.0, 200);
+    assert_eq!(say(&world, BIDDER.key("key"), &auction, "Nice lot.").await, (200, said.clone()));
+    let (status, problem) = say(&world, BIDDER.key("new"), &auction, "Really.").await;
+    assert_eq!((status, &problem["code"]), (403, &json!("muted")), "{problem}");
+
+    // A chat stays open for a day after its auction.
+    world.drive(SELLER, &auction, "open").await;
+    world.drive(SELLER, &auction, "close").await;
+    let (status, thanks) = say(&world, OTHER.key("thanks"), &auction, "Thank you.").await;
+    assert_eq!(status, 201, "{thanks}");
+    let pool = PgPool::connect(&world.stack.settings.database_url).await.unwrap();
+    for (earlier, key, expected) in [("23 hours", "late", 201), ("2 hours", "too-late", 409)] {
+        let update = "update auctions set closed_at = closed_at - $1::interval";
+        sqlx::query(update).bind(earlier).execute(&pool).await.unwrap();
+        let (status, answer) = say(&world, OTHER.key(key), &auction, "Hello?").await;
+        assert_eq!(status, expected, "{answer}");
+        assert!(status == 201 || answer["code"] == "chat-closed", "{answer}");
+    }
+    assert_eq!(say(&world, OTHER.key("thanks"), &auction, "Thank you.").await, (200, thanks));
 }
