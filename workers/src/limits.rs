@@ -178,6 +178,12 @@ pub(crate) const CHAT_BURST: u64 = 5;
 pub(crate) const CHAT_AFTER_CLOSE_MS: u64 = 86_400_000;
 /// How long a message stays in DynamoDB, in seconds: 90 days, for complaints to be looked into.
 pub(crate) const CHAT_RETENTION_S: i64 = 90 * 86_400;
+/// Fewest items that DynamoDB looks at in one query for a page of messages: deleted ones are still
+/// items, and a small page is not to take a query for each. 100 of them are about 150 KB.
+pub(crate) const CHAT_QUERY_ITEMS_MIN: usize = 100;
+/// Queries for one page of messages. After so many, 1,000 deleted ones in a row, the page ends with
+/// what it has, and its cursor goes on from there.
+pub(crate) const CHAT_PAGE_QUERIES_MAX: usize = 10;
 /// Readers of the chat's queue in one worker, each with ten messages at hand.
 pub(crate) const CHAT_READERS: usize = 2;
 

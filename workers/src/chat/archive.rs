@@ -13,12 +13,20 @@ use gavel_core::time::Timestamp;
 
 use super::record::Record;
 use super::{ChatError, Message};
-use crate::limits::CHAT_RETENTION_S;
+use crate::limits::{CHAT_PAGE_QUERIES_MAX, CHAT_QUERY_ITEMS_MIN, CHAT_RETENTION_S};
 
 /// The sort key of the table; its partition key is `auction_id`.
 const SORT: &str = "timestamp#message_id";
 
 type Item = HashMap<String, AttributeValue>;
+
+/// Messages, newest first.
+#[derive(Debug)]
+pub(super) struct Older {
+    pub(super) messages: Vec<Message>,
+    /// Where to go on, when there may be more than was looked at: before this time.
+    pub(super) rest: Option<Timestamp>,
+}
 
 /// The messages in one DynamoDB table. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -87,13 +95,14 @@ impl Archive {
             .expression_attribute_values(":expiry", number(at.as_ms() / 1_000 + CHAT_RETENTION_S))
     }
 
-    /// At most `most` messages that are not deleted, the newest before a time.
+    /// At most `most` messages that are not deleted, the newest before a time; fewer although there
+    /// are more where very many were deleted.
     pub(super) async fn page(
         &self,
         auction: &AuctionId,
         before: Option<Timestamp>,
         most: usize,
-    ) -> Result<Vec<Message>, ChatError> {
+    ) -> Result<Older, ChatError> {
         let query = self.query(auction).scan_index_forward(false);
         let mut query = match before {
             None => query.key_condition_expression("auction_id = :auction"),
@@ -103,22 +112,26 @@ impl Archive {
                 .expression_attribute_names("#sort", SORT)
                 .expression_attribute_values(":stamp", text(&stamp(before))),
         };
-        query = query.limit(i32::try_from(most).unwrap_or(i32::MAX));
+        let items = most.max(CHAT_QUERY_ITEMS_MIN);
+        query = query.limit(i32::try_from(items).unwrap_or(i32::MAX));
         let mut messages = Vec::new();
-        loop {
+        let mut rest = None;
+        for _ in 0..CHAT_PAGE_QUERIES_MAX {
             let reply = query.clone().send().await.map_err(|error| unavailable(&error))?;
             let kept = reply.items().iter().filter(|item| item.contains_key("text"));
             let read: Result<Vec<_>, _> = kept.map(|item| message(auction, item)).collect();
             messages.extend(read?);
-            match reply.last_evaluated_key {
-                Some(last) if messages.len() < most => {
-                    query = query.set_exclusive_start_key(Some(last));
-                }
-                _ => break,
+            rest = reply.last_evaluated_key().map(time).transpose()?;
+            if rest.is_none() || messages.len() >= most {
+                break;
             }
+            query = query.set_exclusive_start_key(reply.last_evaluated_key);
         }
-        messages.truncate(most);
-        Ok(messages)
+        if messages.len() > most {
+            messages.truncate(most);
+            rest = messages.last().map(|message| message.at);
+        }
+        Ok(Older { messages, rest })
     }
 
     /// Who wrote a message, if it is there, deleted or not.

@@ -142,7 +142,8 @@ impl Chat {
         Ok((message, repeated))
     }
 
-    /// A page of an auction's messages, newest first, of at most `limit`.
+    /// A page of an auction's messages, newest first, of at most `limit`. It may have fewer, even none,
+    /// and still not be the last, where messages were deleted.
     pub(crate) async fn page(
         &self,
         auction: &AuctionId,
@@ -158,15 +159,25 @@ impl Chat {
         // One more than asked for tells whether there is a next page.
         let wanted = limit.saturating_add(1);
         let mut items = self.room.recent(auction, before, wanted).await?;
-        if items.len() < wanted {
+        let mut rest = None;
+        let asked_archive = items.len() < wanted;
+        if asked_archive {
             let before = items.last().map(|message| message.at).or(before);
             let older = self.archive.page(auction, before, wanted - items.len()).await?;
-            items.extend(self.room.without_deleted(auction, older).await?);
+            items.extend(older.messages);
+            rest = older.rest;
         }
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let last = items.last().filter(|_| more);
-        let next_cursor = last.map(|last| cursor::encode(&list, &Position { at: last.at }));
+        // Where to go on is settled before what DynamoDB does not know to be deleted is left out.
+        let end = if items.len() > limit {
+            items.truncate(limit);
+            items.last().map(|last| last.at)
+        } else {
+            rest
+        };
+        if asked_archive {
+            items = self.room.without_deleted(auction, items).await?;
+        }
+        let next_cursor = end.map(|at| cursor::encode(&list, &Position { at }));
         Ok(Page { items, next_cursor })
     }
 

@@ -1,6 +1,7 @@
 //! The chat of an auction: what is answered is kept, what is deleted is gone, whatever fails meanwhile.
 
 mod deleting;
+mod pages;
 
 use std::time::{Duration, Instant};
 
