@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::limits::{
     IDEMPOTENCY_KEY_LEN_MAX, REGION_CODE_LEN_MAX, REGION_CODE_LEN_MIN, USER_ID_LEN_MAX,
 };
+use crate::time::Timestamp;
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -138,11 +139,27 @@ impl BidId {
 }
 
 impl MessageId {
-    /// The id of what `author` writes in `auction` under `key`; the same three always give the same.
+    /// The id of what `author` writes in `auction` under `key` at `at`: its first 12 digits are the
+    /// time in milliseconds, so that a message is found by its id alone, and so that a key that is
+    /// used again when nobody remembers it names another message.
     #[must_use]
-    pub fn derive(auction: &AuctionId, author: &UserId, key: &IdempotencyKey) -> Self {
+    pub fn derive(
+        auction: &AuctionId,
+        author: &UserId,
+        key: &IdempotencyKey,
+        at: Timestamp,
+    ) -> Self {
         let digest = digest_hex(&["chat", auction.as_str(), author.as_str(), key.as_str()]);
-        Self(format!("{auction}_{}", &digest[..32]))
+        // The last time there is, in the year 9999, has 12 digits.
+        Self(format!("{auction}_{:012x}{}", at.as_ms(), &digest[..20]))
+    }
+
+    /// When the message was written.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        let (_, digits) = self.0.rsplit_once('_').expect("checked when the id was made");
+        let ms = i64::from_str_radix(&digits[..12], 16).expect("checked when the id was made");
+        Timestamp::from_ms(ms)
     }
 
     /// The auction this message belongs to.
@@ -246,12 +263,29 @@ mod tests {
         let auction = AuctionId::parse(AUCTION).unwrap();
         let user = UserId::parse("7d1c-user").unwrap();
         let key = IdempotencyKey::parse("a").unwrap();
-        let id = MessageId::derive(&auction, &user, &key);
+        let at = Timestamp::from_ms(1_795_411_020_123);
+        let id = MessageId::derive(&auction, &user, &key, at);
         assert_eq!(
             (id.auction(), MessageId::parse(id.as_str())),
             (auction.clone(), Ok(id.clone()))
         );
         assert_ne!(id.as_str(), BidId::derive(&auction, &user, &key).as_str());
+        let other = IdempotencyKey::parse("b").unwrap();
+        assert_ne!(id, MessageId::derive(&auction, &user, &other, at));
+    }
+
+    #[test]
+    fn a_message_id_carries_its_time_so_that_a_key_used_again_names_another_message() {
+        let auction = AuctionId::parse(AUCTION).unwrap();
+        let user = UserId::parse("7d1c-user").unwrap();
+        let key = IdempotencyKey::parse("a").unwrap();
+        for ms in [0, 1, 1_795_411_020_123, i64::MAX] {
+            let at = Timestamp::from_ms(ms);
+            let id = MessageId::derive(&auction, &user, &key, at);
+            assert_eq!((MessageId::parse(id.as_str()), id.at()), (Ok(id), at));
+        }
+        let strange = MessageId::parse(&format!("{AUCTION}_{}", "f".repeat(32))).unwrap();
+        assert_eq!(strange.at(), Timestamp::from_ms(i64::MAX), "the last time there is");
     }
 
     #[test]

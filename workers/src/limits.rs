@@ -166,10 +166,16 @@ pub(crate) const LEADING_PAGES_MAX: u32 = 10;
 
 /// Messages of one auction shown without asking DynamoDB: some pages; about 150 KB at most.
 pub(crate) const CHAT_RECENT_MAX: usize = 200;
-/// How long an auction's latest messages stay in Redis after the last one, in seconds: a week. So long
-/// a deleted message is also known to be, by when it has long been deleted in DynamoDB.
+/// How long an auction's latest messages stay in Redis after the last one, in seconds: a week.
 pub(crate) const CHAT_RECENT_S: u64 = 7 * 86_400;
-/// How long a repeated request is recognised, in seconds: a day, as SQS keeps messages.
+/// How long Redis knows a deleted message to be one, in seconds: two days, because the queue keeps the
+/// deletion for one, by when DynamoDB has heard of it. Longer than [`CHAT_CLAIM_S`], so that no repeat
+/// shows the message again. About 250 bytes each: 43 MB for somebody who writes a message a second in
+/// one auction and deletes each.
+pub(crate) const CHAT_DELETED_S: u64 = 2 * 86_400;
+/// How long a repeated request is recognised, in seconds: a day, as SQS keeps messages. Later it is a
+/// new message with an id of its own. A claim takes about 400 bytes, so somebody who writes a message
+/// a second in one auction takes 35 MB; for as long as a chat can be open, a month, it would be 1 GB.
 pub(crate) const CHAT_CLAIM_S: u64 = 86_400;
 /// Messages somebody may write at once in one auction before the rate applies.
 pub(crate) const CHAT_BURST: u64 = 5;
@@ -177,8 +183,12 @@ pub(crate) const CHAT_BURST: u64 = 5;
 pub(crate) const CHAT_AFTER_CLOSE_MS: u64 = 86_400_000;
 /// How long a message stays in DynamoDB, in seconds: 90 days, for complaints to be looked into.
 pub(crate) const CHAT_RETENTION_S: i64 = 90 * 86_400;
-/// Pages of an auction's messages searched for one. A page is 1 MB, about 2,000 long messages.
-pub(crate) const CHAT_FIND_PAGES_MAX: usize = 20;
+/// Fewest items that DynamoDB looks at in one query for a page of messages: deleted ones are still
+/// items, and a small page is not to take a query for each. 100 of them are about 150 KB.
+pub(crate) const CHAT_QUERY_ITEMS_MIN: usize = 100;
+/// Queries for one page of messages. After so many, 1,000 deleted ones in a row, the page ends with
+/// what it has, and its cursor goes on from there.
+pub(crate) const CHAT_PAGE_QUERIES_MAX: usize = 10;
 /// Readers of the chat's queue in one worker, each with ten messages at hand.
 pub(crate) const CHAT_READERS: usize = 2;
 

@@ -5,16 +5,34 @@
 
 use crate::limits::{CHAT_TEXT_CHARS_MAX, NAME_CHARS_MAX, NAME_CHARS_MIN};
 
-/// Whether `text` is one line that others can be shown: not only white space, no control characters
-/// (line breaks among them), and nothing that turns the direction of the text around it.
+/// Whether `text` is one line that others can be shown: something to see, no control characters
+/// (line breaks among them), nothing that turns the direction of the text around it, and only what
+/// SQS carries (the characters of XML, whose two exceptions here are U+FFFE and U+FFFF).
 #[must_use]
 pub(super) fn is_chat_text(text: &str) -> bool {
-    let shown = |c: char| {
-        !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    !text.trim().is_empty()
-        && text.chars().count() <= CHAT_TEXT_CHARS_MAX
-        && text.chars().all(shown)
+    text.chars().count() <= CHAT_TEXT_CHARS_MAX
+        && text.chars().all(is_chat_character)
+        && text.chars().any(is_seen)
+}
+
+/// The class of the schema's pattern is the same list: `schema::CHATLESS`.
+fn is_chat_character(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c,
+            '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' | '\u{fffe}'..='\u{ffff}')
+}
+
+/// Whether there is something to see of `c` where it stands alone. What is not seen may be of use
+/// between what is: U+200D joins emoji. The schema has the same list: `schema::UNSEEN`.
+fn is_seen(c: char) -> bool {
+    !c.is_whitespace()
+        && !matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}'
+            | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Whether `text` can be a display name: words of visible characters with single spaces between
@@ -96,12 +114,31 @@ mod tests {
 
     #[test]
     fn a_chat_text_is_one_line_that_turns_nothing_around() {
-        for text in ["a", "Is it signed? 👩‍🎨", "  x ", &"é".repeat(500)] {
+        for text in ["a", "Is it signed? 👩‍🎨", "  x ", "a\u{fffd}", "❤\u{fe0f}", &"é".repeat(500)]
+        {
             assert!(is_chat_text(text), "{text}");
         }
-        for text in ["", " ", "\u{2003}", "a\nb", "a\tb", "a\u{7f}", "a\u{202e}b", "a\u{2067}b"] {
+        for text in ["", " ", "\u{2003}", "a\nb", "a\tb", "a\u{7f}"] {
             assert!(!is_chat_text(text), "{text:?}");
         }
+        for turning in ['\u{61c}', '\u{200e}', '\u{200f}', '\u{202e}', '\u{2067}'] {
+            assert!(!is_chat_text(&format!("a{turning}b")), "{turning:?}");
+        }
         assert!(!is_chat_text(&"é".repeat(501)));
+    }
+
+    #[test]
+    fn a_chat_text_that_nobody_sees_is_none() {
+        for unseen in ['\u{200b}', '\u{ad}', '\u{3164}', '\u{2800}', '\u{2060}', '\u{200d}'] {
+            assert!(!is_chat_text(&format!("{unseen} {unseen}")), "{unseen:?}");
+            assert!(is_chat_text(&format!("a{unseen}")), "{unseen:?}");
+        }
+    }
+
+    #[test]
+    fn a_chat_text_has_no_character_that_sqs_refuses() {
+        for refused in ['\u{fffe}', '\u{ffff}'] {
+            assert!(!is_chat_text(&format!("a{refused}")), "{refused:?}");
+        }
     }
 }

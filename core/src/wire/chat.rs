@@ -21,7 +21,8 @@ impl ChatRequest {
     pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
         let mut fields = Fields::read(body)?;
         let reason = format!(
-            "must be one line of 1 to {CHAT_TEXT_CHARS_MAX} characters, without control characters"
+            "must be one line of 1 to {CHAT_TEXT_CHARS_MAX} characters, some of them visible and \
+             none a control character"
         );
         let text = fields.required("text", |fields, name| {
             fields.read_text(name, &reason, |text| is_chat_text(text).then(|| text.to_owned()))

@@ -7,17 +7,16 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use gavel_core::ids::{AuctionId, MessageId};
+use gavel_core::ids::{AuctionId, MessageId, UserId};
 use gavel_core::wire::{ChatDeleted, ChatMessage, ChatMute, ChatRequest, Code, Page};
 
 use super::drive::permitted;
 use super::identity::{Caller, SignedIn};
 use super::path::{AuctionPath, MessagePath};
-
 use super::problem::ApiError;
 use super::query::PageQuery;
 use crate::catalog::Catalog;
-use crate::chat::{Chat, Message, Written};
+use crate::chat::{Asked, Chat, Message};
 use crate::ledger::Ledger;
 use crate::limits::CHAT_AFTER_CLOSE_MS;
 use crate::users::Users;
@@ -34,13 +33,16 @@ pub(super) async fn post(
 ) -> Result<Response, ApiError> {
     let key = caller.idempotency_key()?;
     let request = ChatRequest::parse(&body)?;
-    open(&catalog, &ledger, &auction).await?;
+    let asked = Asked { auction: &auction, author: &caller.user, key: &key, text: &request.text };
     let profile = users.profile(&caller.user).await?;
+    if let Some(message) = chat.posted(&asked).await? {
+        return Ok(Json(shown(message, Some(profile.display_name))).into_response());
+    }
+    open(&catalog, &ledger, &auction).await?;
     if chat.mutes.has(&auction, &caller.user).await? {
         return Err(ApiError::refused(Code::Muted, "the seller has muted you in this auction"));
     }
-    let id = MessageId::derive(&auction, &caller.user, &key);
-    let (message, repeated) = chat.post(&id, &caller.user, &request.text).await?;
+    let (message, repeated) = chat.post(&asked).await?;
     let status = if repeated { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(shown(message, Some(profile.display_name)))).into_response())
 }
@@ -80,15 +82,19 @@ pub(super) async fn list(
 pub(super) async fn delete(
     State(chat): State<Chat>,
     State(catalog): State<Catalog>,
+    State(ledger): State<Ledger>,
     caller: SignedIn,
     MessagePath(id): MessagePath,
 ) -> Result<Json<ChatDeleted>, ApiError> {
-    let written = find(&chat, &id).await?;
-    if written.by != caller.user {
-        permitted(&catalog, &id.auction(), &caller).await?;
+    let auction = id.auction();
+    // One read by key, so it may come before the question whether the caller may.
+    let author = author(&chat, &id).await?;
+    if author != caller.user {
+        permitted(&catalog, &auction, &caller).await?;
     }
-    chat.delete(&id, &written, &caller.user).await?;
-    Ok(Json(ChatDeleted { auction_id: id.auction(), message_id: id }))
+    let now = ledger.now_of(&auction).await?;
+    chat.delete(&id, &author, &caller.user, now).await?;
+    Ok(Json(ChatDeleted { auction_id: auction, message_id: id }))
 }
 
 /// `PUT /v1/auctions/{id}/chat/{message_id}/mute`: its author writes no more in this auction.
@@ -100,8 +106,8 @@ pub(super) async fn mute(
 ) -> Result<Json<ChatMute>, ApiError> {
     let auction = id.auction();
     permitted(&catalog, &auction, &caller).await?;
-    let written = find(&chat, &id).await?;
-    chat.mutes.add(&auction, &written.by, &caller.user).await?;
+    let author = author(&chat, &id).await?;
+    chat.mutes.add(&auction, &author, &caller.user).await?;
     Ok(Json(ChatMute { message_id: id, auction_id: auction, muted: true }))
 }
 
@@ -114,13 +120,13 @@ pub(super) async fn unmute(
 ) -> Result<Json<ChatMute>, ApiError> {
     let auction = id.auction();
     permitted(&catalog, &auction, &caller).await?;
-    let written = find(&chat, &id).await?;
-    chat.mutes.remove(&auction, &written.by).await?;
+    let author = author(&chat, &id).await?;
+    chat.mutes.remove(&auction, &author).await?;
     Ok(Json(ChatMute { message_id: id, auction_id: auction, muted: false }))
 }
 
-async fn find(chat: &Chat, id: &MessageId) -> Result<Written, ApiError> {
-    chat.find(id).await?.ok_or_else(ApiError::not_found)
+async fn author(chat: &Chat, id: &MessageId) -> Result<UserId, ApiError> {
+    chat.author(id).await?.ok_or_else(ApiError::not_found)
 }
 
 fn shown(message: Message, author: Option<String>) -> ChatMessage {

@@ -134,8 +134,12 @@ pub(super) async fn greet(
     let standing = caller.user().and_then(|user| roster.greet(user));
     if standing == Some(Standing::Deleted) && request.method() != Method::GET {
         let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-        // Who is deleted may ask for it again.
-        if (request.method(), route) != (&Method::DELETE, Some("/v1/me")) {
+        // Who is deleted may ask for it again. A link that unsubscribes needs no account at all.
+        let exempt = matches!(
+            (request.method(), route),
+            (&Method::DELETE, Some("/v1/me")) | (&Method::POST, Some("/v1/unsubscribe"))
+        );
+        if !exempt {
             return Err(UsersError::Deleted.into());
         }
     }

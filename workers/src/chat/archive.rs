@@ -12,13 +12,21 @@ use gavel_core::ids::{AuctionId, MessageId, UserId};
 use gavel_core::time::Timestamp;
 
 use super::record::Record;
-use super::{ChatError, Message, Written};
-use crate::limits::{CHAT_FIND_PAGES_MAX, CHAT_RETENTION_S};
+use super::{ChatError, Message};
+use crate::limits::{CHAT_PAGE_QUERIES_MAX, CHAT_QUERY_ITEMS_MIN, CHAT_RETENTION_S};
 
 /// The sort key of the table; its partition key is `auction_id`.
 const SORT: &str = "timestamp#message_id";
 
 type Item = HashMap<String, AttributeValue>;
+
+/// Messages, newest first.
+#[derive(Debug)]
+pub(super) struct Older {
+    pub(super) messages: Vec<Message>,
+    /// Where to go on, when there may be more than was looked at: before this time.
+    pub(super) rest: Option<Timestamp>,
+}
 
 /// The messages in one DynamoDB table. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -60,13 +68,14 @@ impl Archive {
                     sent => sent,
                 }
             }
-            Record::Deleted { message_id, at, deleted_by, deleted_at } => {
+            Record::Deleted { message_id, at, user_id, deleted_by, deleted_at } => {
                 self.update(message_id, *at)
                     .update_expression(
-                        "SET message_id = :message, deleted_by = :by, deleted_at = :deleted, \
-                         ttl_expiry = :expiry REMOVE #text",
+                        "SET message_id = :message, user_id = :user, deleted_by = :by, \
+                         deleted_at = :deleted, ttl_expiry = :expiry REMOVE #text",
                     )
                     .expression_attribute_names("#text", "text")
+                    .expression_attribute_values(":user", text(user_id.as_str()))
                     .expression_attribute_values(":by", text(deleted_by.as_str()))
                     .expression_attribute_values(":deleted", number(deleted_at.as_ms()))
                     .send()
@@ -81,18 +90,19 @@ impl Archive {
             .update_item()
             .table_name(&self.table)
             .key("auction_id", text(id.auction().as_str()))
-            .key(SORT, text(&format!("{}#{id}", stamp(at))))
+            .key(SORT, text(&sort_key(id, at)))
             .expression_attribute_values(":message", text(id.as_str()))
             .expression_attribute_values(":expiry", number(at.as_ms() / 1_000 + CHAT_RETENTION_S))
     }
 
-    /// At most `most` messages that are not deleted, the newest before a time.
+    /// At most `most` messages that are not deleted, the newest before a time; fewer although there
+    /// are more where very many were deleted.
     pub(super) async fn page(
         &self,
         auction: &AuctionId,
         before: Option<Timestamp>,
         most: usize,
-    ) -> Result<Vec<Message>, ChatError> {
+    ) -> Result<Older, ChatError> {
         let query = self.query(auction).scan_index_forward(false);
         let mut query = match before {
             None => query.key_condition_expression("auction_id = :auction"),
@@ -102,43 +112,37 @@ impl Archive {
                 .expression_attribute_names("#sort", SORT)
                 .expression_attribute_values(":stamp", text(&stamp(before))),
         };
-        query = query.limit(i32::try_from(most).unwrap_or(i32::MAX));
+        let items = most.max(CHAT_QUERY_ITEMS_MIN);
+        query = query.limit(i32::try_from(items).unwrap_or(i32::MAX));
         let mut messages = Vec::new();
-        loop {
+        let mut rest = None;
+        for _ in 0..CHAT_PAGE_QUERIES_MAX {
             let reply = query.clone().send().await.map_err(|error| unavailable(&error))?;
             let kept = reply.items().iter().filter(|item| item.contains_key("text"));
             let read: Result<Vec<_>, _> = kept.map(|item| message(auction, item)).collect();
             messages.extend(read?);
-            match reply.last_evaluated_key {
-                Some(last) if messages.len() < most => {
-                    query = query.set_exclusive_start_key(Some(last));
-                }
-                _ => break,
+            rest = reply.last_evaluated_key().map(time).transpose()?;
+            if rest.is_none() || messages.len() >= most {
+                break;
             }
+            query = query.set_exclusive_start_key(reply.last_evaluated_key);
         }
-        messages.truncate(most);
-        Ok(messages)
+        if messages.len() > most {
+            messages.truncate(most);
+            rest = messages.last().map(|message| message.at);
+        }
+        Ok(Older { messages, rest })
     }
 
-    /// Who wrote a message and when, if it is there. Looks through the auction's messages, newest
-    /// first: the table has no other way, and it is done for old messages only.
-    pub(super) async fn find(&self, id: &MessageId) -> Result<Option<Written>, ChatError> {
-        let auction = id.auction();
-        let mut query = self
-            .query(&auction)
-            .scan_index_forward(false)
-            .key_condition_expression("auction_id = :auction")
-            .filter_expression("message_id = :message and attribute_exists(user_id)")
-            .expression_attribute_values(":message", text(id.as_str()));
-        for _ in 0..CHAT_FIND_PAGES_MAX {
-            let reply = query.clone().send().await.map_err(|error| unavailable(&error))?;
-            if let Some(item) = reply.items().first() {
-                return written(item).map(Some);
-            }
-            let Some(last) = reply.last_evaluated_key else { return Ok(None) };
-            query = query.set_exclusive_start_key(Some(last));
-        }
-        Err(ChatError::Unavailable(format!("not found in {CHAT_FIND_PAGES_MAX} pages")))
+    /// Who wrote a message, if it is there, deleted or not.
+    pub(super) async fn author(&self, id: &MessageId) -> Result<Option<UserId>, ChatError> {
+        let query = self
+            .query(&id.auction())
+            .key_condition_expression("auction_id = :auction and #sort = :key")
+            .expression_attribute_names("#sort", SORT)
+            .expression_attribute_values(":key", text(&sort_key(id, id.at())));
+        let reply = query.send().await.map_err(|error| unavailable(&error))?;
+        reply.items().first().map(author).transpose()
     }
 
     fn query(&self, auction: &AuctionId) -> QueryFluentBuilder {
@@ -149,26 +153,32 @@ impl Archive {
 
 fn message(auction: &AuctionId, item: &Item) -> Result<Message, ChatError> {
     let id = MessageId::parse(field(item, "message_id")?);
-    let Written { by, at } = written(item)?;
     Ok(Message {
         message_id: id.map_err(|_| ChatError::Broken("an id"))?,
         auction_id: auction.clone(),
-        user_id: by,
+        user_id: author(item)?,
         text: field(item, "text")?.to_owned(),
-        at,
+        at: time(item)?,
     })
 }
 
-fn written(item: &Item) -> Result<Written, ChatError> {
-    let by = UserId::parse(field(item, "user_id")?).map_err(|_| ChatError::Broken("an author"))?;
+fn author(item: &Item) -> Result<UserId, ChatError> {
+    UserId::parse(field(item, "user_id")?).map_err(|_| ChatError::Broken("an author"))
+}
+
+/// The time in an item's sort key.
+fn time(item: &Item) -> Result<Timestamp, ChatError> {
     let stamp = field(item, SORT)?.split('#').next().unwrap_or_default();
-    let at = stamp.parse().map_err(|_| ChatError::Broken("a time"))?;
-    Ok(Written { by, at: Timestamp::from_ms(at) })
+    stamp.parse().map(Timestamp::from_ms).map_err(|_| ChatError::Broken("a time"))
 }
 
 fn field<'a>(item: &'a Item, name: &str) -> Result<&'a str, ChatError> {
     let value = item.get(name).and_then(|value| value.as_s().ok());
     value.map(String::as_str).ok_or(ChatError::Broken("an item"))
+}
+
+fn sort_key(id: &MessageId, at: Timestamp) -> String {
+    format!("{}#{id}", stamp(at))
 }
 
 /// A time in the sort key: 16 digits, enough beyond the year 9999, so text sorts as time.

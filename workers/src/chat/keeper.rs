@@ -1,5 +1,7 @@
 //! From the chat's queue into DynamoDB. Each message stands for itself: one that cannot be written
-//! holds up no other.
+//! holds up none that was received with it. Its reader receives no others, though, until it is
+//! written or given back to the queue after [`HOLD_MAX`](crate::limits::HOLD_MAX): what cannot be
+//! written is nearly always an outage of DynamoDB, and then nothing can.
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //!
 //! A message is kept first (its queue has it), then shown (Redis has it), then answered. What is shown
 //! first comes from Redis, what is older from DynamoDB, where `Keeper` carries it from the queue.
-//! Deleting goes the other way: first nobody is shown it any more, then it is deleted for good. Who is
-//! muted stands in PostgreSQL, where no loss of Redis unmutes anybody. Nothing here knows names: those
+//! Deleting is the same: kept first, then nobody is shown it any more, then answered. Who is muted
+//! stands in PostgreSQL, where no loss of Redis unmutes anybody. Nothing here knows names: those
 //! are looked up when messages are shown, so that a name that changes or goes, changes and goes
 //! everywhere.
 
@@ -14,7 +14,7 @@ mod queue;
 mod record;
 mod room;
 
-use gavel_core::ids::{AuctionId, MessageId, UserId};
+use gavel_core::ids::{AuctionId, IdempotencyKey, MessageId, UserId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::Page;
 use serde::{Deserialize, Serialize};
@@ -39,11 +39,27 @@ pub(crate) struct Message {
     pub(crate) at: Timestamp,
 }
 
-/// Who wrote a message, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Written {
-    pub(crate) by: UserId,
-    pub(crate) at: Timestamp,
+/// A request to write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) auction: &'a AuctionId,
+    pub(crate) author: &'a UserId,
+    /// What names it, among the author's in this auction.
+    pub(crate) key: &'a IdempotencyKey,
+    pub(crate) text: &'a str,
+}
+
+impl Asked<'_> {
+    /// The message, when it was given its time.
+    fn message(&self, at: Timestamp) -> Message {
+        Message {
+            message_id: MessageId::derive(self.auction, self.author, self.key, at),
+            auction_id: self.auction.clone(),
+            user_id: self.author.clone(),
+            text: self.text.to_owned(),
+            at,
+        }
+    }
 }
 
 /// Why a chat did not do as asked.
@@ -99,36 +115,35 @@ impl Chat {
         Self { mutes, room: Room::new(redis, interval_ms), archive, outgoing }
     }
 
+    /// The message, when the same request has posted it before. Whoever may not write any more still
+    /// learns what came of what they wrote.
+    pub(crate) async fn posted(&self, asked: &Asked<'_>) -> Result<Option<Message>, ChatError> {
+        match self.room.claimed(asked).await? {
+            Some(Claim::Shown(at)) => Ok(Some(asked.message(at))),
+            Some(Claim::Conflict) => Err(ChatError::Conflict),
+            _ => Ok(None),
+        }
+    }
+
     /// Posts a message; gives it, and whether the same request had posted it before. After
-    /// [`ChatError::Unavailable`] it may still appear: asking again with the same id tells.
-    pub(crate) async fn post(
-        &self,
-        id: &MessageId,
-        author: &UserId,
-        text: &str,
-    ) -> Result<(Message, bool), ChatError> {
-        let (at, repeated) = match self.room.claim(id, author, text).await? {
-            Claim::New(at) => (at, false),
-            Claim::Begun(at) => (at, false),
+    /// [`ChatError::Unavailable`] it may still appear: asking the same again tells.
+    pub(crate) async fn post(&self, asked: &Asked<'_>) -> Result<(Message, bool), ChatError> {
+        let (at, repeated) = match self.room.claim(asked).await? {
+            Claim::New(at) | Claim::Begun(at) => (at, false),
             Claim::Shown(at) => (at, true),
             Claim::Conflict => return Err(ChatError::Conflict),
             Claim::Limited { retry_after_s } => return Err(ChatError::Limited { retry_after_s }),
         };
-        let message = Message {
-            message_id: id.clone(),
-            auction_id: id.auction(),
-            user_id: author.clone(),
-            text: text.to_owned(),
-            at,
-        };
+        let message = asked.message(at);
         if !repeated {
             self.outgoing.send(&Record::Posted(message.clone())).await?;
-            self.room.publish(&message).await?;
+            self.room.publish(asked, &message).await?;
         }
         Ok((message, repeated))
     }
 
-    /// A page of an auction's messages, newest first, of at most `limit`.
+    /// A page of an auction's messages, newest first, of at most `limit`. It may have fewer, even none,
+    /// and still not be the last, where messages were deleted.
     pub(crate) async fn page(
         &self,
         auction: &AuctionId,
@@ -144,41 +159,55 @@ impl Chat {
         // One more than asked for tells whether there is a next page.
         let wanted = limit.saturating_add(1);
         let mut items = self.room.recent(auction, before, wanted).await?;
-        if items.len() < wanted {
+        let mut rest = None;
+        let asked_archive = items.len() < wanted;
+        if asked_archive {
             let before = items.last().map(|message| message.at).or(before);
             let older = self.archive.page(auction, before, wanted - items.len()).await?;
-            items.extend(self.room.without_deleted(auction, older).await?);
+            items.extend(older.messages);
+            rest = older.rest;
         }
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let last = items.last().filter(|_| more);
-        let next_cursor = last.map(|last| cursor::encode(&list, &Position { at: last.at }));
+        // Where to go on is settled before what DynamoDB does not know to be deleted is left out.
+        let end = if items.len() > limit {
+            items.truncate(limit);
+            items.last().map(|last| last.at)
+        } else {
+            rest
+        };
+        if asked_archive {
+            items = self.room.without_deleted(auction, items).await?;
+        }
+        let next_cursor = end.map(|at| cursor::encode(&list, &Position { at }));
         Ok(Page { items, next_cursor })
     }
 
-    /// Who wrote a message and when; `None` when there is none.
-    pub(crate) async fn find(&self, id: &MessageId) -> Result<Option<Written>, ChatError> {
-        match self.room.written(id).await? {
-            Some(written) => Ok(Some(written)),
-            None => self.archive.find(id).await,
+    /// Who wrote a message, deleted or not; `None` when there is none.
+    pub(crate) async fn author(&self, id: &MessageId) -> Result<Option<UserId>, ChatError> {
+        match self.room.author(id).await? {
+            Some(author) => Ok(Some(author)),
+            None => self.archive.author(id).await,
         }
     }
 
-    /// Deletes a message that [`Chat::find`] found. From then on nobody is shown it; again, it changes
-    /// nothing. After an error it has to be asked for again to be deleted for good.
+    /// Deletes a message of the author that [`Chat::author`] gave, at `deleted_at`. From then on nobody
+    /// is shown it; again, it changes nothing. After an error it may be shown until it is asked for
+    /// again.
     pub(crate) async fn delete(
         &self,
         id: &MessageId,
-        written: &Written,
-        by: &UserId,
+        author: &UserId,
+        deleted_by: &UserId,
+        deleted_at: Timestamp,
     ) -> Result<(), ChatError> {
-        let deleted_at = self.room.remove(id).await?;
+        // Kept first: what was only hidden would come back, and nobody would ask again to delete it.
         let record = Record::Deleted {
             message_id: id.clone(),
-            at: written.at,
-            deleted_by: by.clone(),
+            at: id.at(),
+            user_id: author.clone(),
+            deleted_by: deleted_by.clone(),
             deleted_at,
         };
-        self.outgoing.send(&record).await
+        self.outgoing.send(&record).await?;
+        self.room.remove(id, author).await
     }
 }

@@ -1,8 +1,8 @@
 -- Shows a message, unless it was deleted meanwhile. The oldest ones make room.
--- KEYS: recent ids by time, their messages by id, deleted ids, the message's claim.
+-- KEYS: recent ids by time, their messages by id, that it was deleted, its claim.
 -- ARGV: id, time, message, how many, life in s, the claim from now on.
 redis.call('SET', KEYS[4], ARGV[6], 'XX', 'KEEPTTL')
-if redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[4])

@@ -12,6 +12,13 @@ use super::Message;
 pub(crate) enum Record {
     /// A message was posted.
     Posted(Message),
-    /// A message was deleted. With its time, because that is part of its key.
-    Deleted { message_id: MessageId, at: Timestamp, deleted_by: UserId, deleted_at: Timestamp },
+    /// A message was deleted. With its time, because that is part of its key, and with its author,
+    /// because it may come before the message itself.
+    Deleted {
+        message_id: MessageId,
+        at: Timestamp,
+        user_id: UserId,
+        deleted_by: UserId,
+        deleted_at: Timestamp,
+    },
 }

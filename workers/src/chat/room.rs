@@ -8,10 +8,10 @@ use gavel_core::time::Timestamp;
 use gavel_core::wire::body_digest;
 use redis::RedisError;
 
-use super::{ChatError, Message, Written};
+use super::{Asked, ChatError, Message};
 use crate::ledger::keys::Keys;
 use crate::ledger::{Connection, Redis, Script};
-use crate::limits::{CHAT_BURST, CHAT_CLAIM_S, CHAT_RECENT_MAX, CHAT_RECENT_S};
+use crate::limits::{CHAT_BURST, CHAT_CLAIM_S, CHAT_DELETED_S, CHAT_RECENT_MAX, CHAT_RECENT_S};
 
 /// What came of claiming a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum Claim {
     Begun(Timestamp),
     /// It was kept and shown before.
     Shown(Timestamp),
-    /// Something else was claimed under this id.
+    /// Something else was claimed under this key.
     Conflict,
     /// Too many.
     Limited {
@@ -57,35 +57,21 @@ impl Room {
     }
 
     /// Gives a message its time, unless its author writes too much.
-    pub(super) async fn claim(
-        &self,
-        id: &MessageId,
-        author: &UserId,
-        text: &str,
-    ) -> Result<Claim, ChatError> {
-        let auction = id.auction();
-        let digest = body_digest(text.as_bytes());
+    pub(super) async fn claim(&self, asked: &Asked<'_>) -> Result<Claim, ChatError> {
+        let Asked { auction, author, .. } = *asked;
+        let digest = body_digest(asked.text.as_bytes());
         let keys = [
-            self.keys.chat_claim(id),
-            self.keys.chat_rate(&auction, author),
-            self.keys.chat_time(&auction),
+            self.claim_key(asked),
+            self.keys.chat_rate(auction, author),
+            self.keys.chat_time(auction),
         ];
-        let mut call = self.claim.call(self.keys.shard(&auction), &keys);
-        call.arg(author.as_str()).arg(&digest).arg(self.interval_ms).arg(CHAT_BURST);
+        let mut call = self.claim.call(self.keys.shard(auction), &keys);
+        call.arg(&digest).arg(self.interval_ms).arg(CHAT_BURST);
         call.arg(CHAT_CLAIM_S).arg(CHAT_RECENT_S);
         let (what, value): (String, String) = call.query(&self.redis).await?;
         match what.as_str() {
             "new" => Ok(Claim::New(time(&value)?)),
-            "found" => {
-                let claimed = Claimed::read(&value)?;
-                Ok(match claimed.state {
-                    _ if claimed.author != author.as_str() || claimed.digest != digest => {
-                        Claim::Conflict
-                    }
-                    "shown" => Claim::Shown(claimed.at),
-                    _ => Claim::Begun(claimed.at),
-                })
-            }
+            "found" => found(&value, asked),
             _ => {
                 let wait_ms: u64 = value.parse().map_err(|_| ChatError::Broken("a limit"))?;
                 Ok(Claim::Limited { retry_after_s: wait_ms.div_ceil(1_000).max(1) })
@@ -93,14 +79,28 @@ impl Room {
         }
     }
 
+    /// What came of claiming the message before; `None` when it was not, or long ago.
+    pub(super) async fn claimed(&self, asked: &Asked<'_>) -> Result<Option<Claim>, ChatError> {
+        let mut command = redis::cmd("GET");
+        command.arg(self.claim_key(asked));
+        let shard = self.keys.shard(asked.auction);
+        let claim: Option<String> = self.redis.query(shard, &command).await?;
+        claim.map(|claim| found(&claim, asked)).transpose()
+    }
+
     /// Shows a message, unless it was deleted meanwhile.
-    pub(super) async fn publish(&self, message: &Message) -> Result<(), ChatError> {
-        let auction = &message.auction_id;
-        let [recent, texts, gone] = self.shown(auction);
-        let keys = [recent, texts, gone, self.keys.chat_claim(&message.message_id)];
+    pub(super) async fn publish(
+        &self,
+        asked: &Asked<'_>,
+        message: &Message,
+    ) -> Result<(), ChatError> {
+        let auction = asked.auction;
+        let [recent, texts] = self.shown(auction);
+        let deleted = self.keys.chat_deleted(&message.message_id);
+        let keys = [recent, texts, deleted, self.claim_key(asked)];
         let json = serde_json::to_string(message).expect("messages are plain structs");
-        let digest = body_digest(message.text.as_bytes());
-        let claim = format!("{} {} {digest} shown", message.at.as_ms(), message.user_id);
+        let digest = body_digest(asked.text.as_bytes());
+        let claim = format!("{} {digest} shown", message.at.as_ms());
         let mut call = self.publish.call(self.keys.shard(auction), &keys);
         call.arg(message.message_id.as_str()).arg(message.at.as_ms()).arg(json);
         call.arg(CHAT_RECENT_MAX).arg(CHAT_RECENT_S).arg(claim);
@@ -115,16 +115,12 @@ impl Room {
         before: Option<Timestamp>,
         most: usize,
     ) -> Result<Vec<Message>, ChatError> {
-        let [recent, texts, _] = self.shown(auction);
-        let keys = [recent, texts];
+        let keys = self.shown(auction);
         let highest = before.map_or("+inf".to_owned(), |before| format!("({}", before.as_ms()));
         let mut call = self.recent.call(self.keys.shard(auction), &keys);
         call.arg(highest).arg(most);
         let found: Vec<Option<String>> = call.query(&self.redis).await?;
-        let read = |json: &String| {
-            serde_json::from_str(json).map_err(|_| ChatError::Broken("a recent message"))
-        };
-        found.iter().flatten().map(read).collect()
+        found.iter().flatten().map(|json| recent(json)).collect()
     }
 
     /// Those of `messages` that nobody has deleted lately.
@@ -136,55 +132,73 @@ impl Room {
         if messages.is_empty() {
             return Ok(messages);
         }
-        let [_, _, gone] = self.shown(auction);
-        let mut command = redis::cmd("SMISMEMBER");
-        command.arg(gone);
+        let mut command = redis::cmd("MGET");
         for message in &messages {
-            command.arg(message.message_id.as_str());
+            command.arg(self.keys.chat_deleted(&message.message_id));
         }
-        let deleted: Vec<bool> = self.redis.query(self.keys.shard(auction), &command).await?;
+        let deleted: Vec<Option<String>> =
+            self.redis.query(self.keys.shard(auction), &command).await?;
         let mut deleted = deleted.into_iter();
-        messages.retain(|_| deleted.next() == Some(false));
+        messages.retain(|_| deleted.next() == Some(None));
         Ok(messages)
     }
 
-    /// Who wrote a message and when, as long as its claim lives.
-    pub(super) async fn written(&self, id: &MessageId) -> Result<Option<Written>, ChatError> {
-        let mut command = redis::cmd("GET");
-        command.arg(self.keys.chat_claim(id));
-        let shard = self.keys.shard(&id.auction());
-        let Some(claim): Option<String> = self.redis.query(shard, &command).await? else {
-            return Ok(None);
-        };
-        let claimed = Claimed::read(&claim)?;
-        let by = UserId::parse(claimed.author).map_err(|_| ChatError::Broken("a claim"))?;
-        Ok(Some(Written { by, at: claimed.at }))
-    }
-
-    /// Shows a message to nobody any more; gives the time.
-    pub(super) async fn remove(&self, id: &MessageId) -> Result<Timestamp, ChatError> {
+    /// Who wrote a message that is shown from here, or was deleted lately.
+    pub(super) async fn author(&self, id: &MessageId) -> Result<Option<UserId>, ChatError> {
         let auction = id.auction();
-        let keys = self.shown(&auction);
-        let mut call = self.remove.call(self.keys.shard(&auction), &keys);
-        call.arg(id.as_str()).arg(CHAT_RECENT_S);
-        let at: String = call.query(&self.redis).await?;
-        time(&at)
+        let shard = self.keys.shard(&auction);
+        let [_, texts] = self.shown(&auction);
+        let mut command = redis::cmd("HGET");
+        command.arg(texts).arg(id.as_str());
+        let shown: Option<String> = self.redis.query(shard, &command).await?;
+        if let Some(json) = shown {
+            return recent(&json).map(|message| Some(message.user_id));
+        }
+        let mut command = redis::cmd("GET");
+        command.arg(self.keys.chat_deleted(id));
+        let author: Option<String> = self.redis.query(shard, &command).await?;
+        let author = author.map(|author| UserId::parse(&author)).transpose();
+        author.map_err(|_| ChatError::Broken("a deletion"))
     }
 
-    /// The keys of what is shown: recent ids, their messages, deleted ids.
-    fn shown(&self, auction: &AuctionId) -> [String; 3] {
-        [
-            self.keys.chat_recent(auction),
-            self.keys.chat_texts(auction),
-            self.keys.chat_gone(auction),
-        ]
+    /// Shows a message to nobody any more.
+    pub(super) async fn remove(&self, id: &MessageId, author: &UserId) -> Result<(), ChatError> {
+        let auction = id.auction();
+        let [recent, texts] = self.shown(&auction);
+        let keys = [recent, texts, self.keys.chat_deleted(id)];
+        let mut call = self.remove.call(self.keys.shard(&auction), &keys);
+        call.arg(id.as_str()).arg(author.as_str()).arg(CHAT_DELETED_S);
+        let _removed: i64 = call.query(&self.redis).await?;
+        Ok(())
     }
+
+    /// The keys of what is shown: recent ids, their messages.
+    fn shown(&self, auction: &AuctionId) -> [String; 2] {
+        [self.keys.chat_recent(auction), self.keys.chat_texts(auction)]
+    }
+
+    fn claim_key(&self, asked: &Asked<'_>) -> String {
+        self.keys.chat_claim(asked.auction, asked.author, asked.key)
+    }
+}
+
+/// What a claim that is there means to whoever asks now.
+fn found(claim: &str, asked: &Asked<'_>) -> Result<Claim, ChatError> {
+    let claimed = Claimed::read(claim)?;
+    Ok(match claimed.state {
+        _ if claimed.digest != body_digest(asked.text.as_bytes()) => Claim::Conflict,
+        "shown" => Claim::Shown(claimed.at),
+        _ => Claim::Begun(claimed.at),
+    })
+}
+
+fn recent(json: &str) -> Result<Message, ChatError> {
+    serde_json::from_str(json).map_err(|_| ChatError::Broken("a recent message"))
 }
 
 /// A claim as it is stored.
 struct Claimed<'a> {
     at: Timestamp,
-    author: &'a str,
     digest: &'a str,
     state: &'a str,
 }
@@ -192,7 +206,7 @@ struct Claimed<'a> {
 impl<'a> Claimed<'a> {
     fn read(text: &'a str) -> Result<Self, ChatError> {
         match text.split(' ').collect::<Vec<_>>().as_slice() {
-            [at, author, digest, state] => Ok(Self { at: time(at)?, author, digest, state }),
+            [at, digest, state] => Ok(Self { at: time(at)?, digest, state }),
             _ => Err(ChatError::Broken("a claim")),
         }
     }

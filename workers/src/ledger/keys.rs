@@ -1,7 +1,7 @@
 //! Where things live in Redis. `{shard}` is the hash tag: an auction's state, log and ids, and its
 //! shard's outbox and deadlines share one slot of a Redis Cluster, so one script may touch them all.
 
-use gavel_core::ids::{AuctionId, MessageId, UserId};
+use gavel_core::ids::{AuctionId, IdempotencyKey, MessageId, UserId};
 
 /// The channel that carries wake-ups. A lost message costs a poll interval, never a fact.
 pub(crate) const WAKE_CHANNEL: &str = "gavel:wake";
@@ -129,9 +129,9 @@ impl Keys {
         self.of(auction, "chat-texts")
     }
 
-    /// The ids of messages that were deleted.
-    pub(crate) fn chat_gone(self, auction: &AuctionId) -> String {
-        self.of(auction, "chat-gone")
+    /// That a message was deleted, and who had written it.
+    pub(crate) fn chat_deleted(self, message: &MessageId) -> String {
+        format!("gavel:{{{}}}:chat-deleted:{message}", self.shard(&message.auction()))
     }
 
     /// The time of the latest message.
@@ -144,9 +144,14 @@ impl Keys {
         format!("{}:{user}", self.of(auction, "chat-rate"))
     }
 
-    /// Who wrote a message, when, and how far it is.
-    pub(crate) fn chat_claim(self, message: &MessageId) -> String {
-        format!("gavel:{{{}}}:chat-claim:{message}", self.shard(&message.auction()))
+    /// What somebody wrote under a key, when, and how far it is.
+    pub(crate) fn chat_claim(
+        self,
+        auction: &AuctionId,
+        user: &UserId,
+        key: &IdempotencyKey,
+    ) -> String {
+        format!("{}:{user} {key}", self.of(auction, "chat-claim"))
     }
 
     fn of(self, auction: &AuctionId, what: &str) -> String {
@@ -170,6 +175,18 @@ mod tests {
             .into_iter()
             .flat_map(|outlet| [Keys::outbox(shard, outlet), Keys::relay_lease(shard, outlet)]);
         let of_shard = of_shard.chain(of_outlets);
+        let user = UserId::parse("a:user").unwrap();
+        let key = IdempotencyKey::parse("{a}key").unwrap();
+        let message = MessageId::parse(&format!("{id}_{}", "0".repeat(32))).unwrap();
+        let of_chat = [
+            keys.chat_recent(&id),
+            keys.chat_texts(&id),
+            keys.chat_time(&id),
+            keys.chat_deleted(&message),
+            keys.chat_rate(&id, &user),
+            keys.chat_claim(&id, &user, &key),
+        ];
+        let of_auction = of_auction.into_iter().chain(of_chat);
         for key in of_shard.chain(of_auction).chain([Keys::request(shard, "r")]) {
             assert_eq!(tag(&key), Some(shard.to_string()), "{key}");
         }

@@ -79,6 +79,9 @@ impl<H: Handler> Worker<H> {
         while !jobs.is_empty() {
             let verdicts = self.handler.attempt(&jobs, pause).await;
             let verdicts = in_order(&jobs, verdicts, pause);
+            let put_off =
+                verdicts.iter().filter(|verdict| matches!(verdict, Verdict::RetryAfter(_)));
+            failures::<H>(count(put_off.count()));
             jobs = self.carry_out(jobs, &verdicts).await;
             let Some(retry_after) = verdicts.iter().find_map(|verdict| match verdict {
                 Verdict::RetryAfter(pause) => Some(*pause),
@@ -140,7 +143,7 @@ impl<H: Handler> Worker<H> {
 
     /// Logs what the queue did not do. The messages concerned come again by themselves.
     fn note(&self, what: &'static str, error: &QueueError) {
-        metrics::counter!("gavel_queue_failures_total", "queue" => H::QUEUE).increment(1);
+        failures::<H>(1);
         tracing::warn!(%error, queue = H::QUEUE, what, "queue in trouble");
     }
 
@@ -150,6 +153,12 @@ impl<H: Handler> Worker<H> {
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Counts calls of the queue that failed and messages that could not be handled now: what the alarm
+/// about consumers goes by.
+fn failures<H: Handler>(number: u64) {
+    metrics::counter!("gavel_queue_failures_total", "queue" => H::QUEUE).increment(number);
 }
 
 /// The jobs without those at the places `lost`.

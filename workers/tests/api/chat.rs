@@ -1,8 +1,12 @@
 //! The chat of an auction: what is answered is kept, what is deleted is gone, whatever fails meanwhile.
 
+mod deleting;
+mod pages;
+
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 
 use crate::world::{Ask, BIDDER, NOBODY, SELLER, WITHIN, World, world, world_with};
@@ -27,11 +31,29 @@ async fn kept(world: &World, auction: &str) -> Vec<Option<String>> {
     let query = query.key_condition_expression("auction_id = :auction");
     let query = query.expression_attribute_values(":auction", AttributeValue::S(id));
     let reply = query.send().await.unwrap();
-    let text = |item: &std::collections::HashMap<String, AttributeValue>| {
-        item.get("text").and_then(|text| text.as_s().ok()).cloned()
+    let field = |item: &std::collections::HashMap<String, AttributeValue>, name: &str| {
+        item.get(name).and_then(|text| text.as_s().ok()).cloned()
     };
-    assert!(reply.items().iter().all(|item| item.contains_key("ttl_expiry")));
-    reply.items().iter().map(text).collect()
+    for item in reply.items() {
+        // In the order of time because the time has 16 digits, and gone after 90 days.
+        let key = field(item, "timestamp#message_id").unwrap();
+        let (stamp, message) = key.split_once('#').unwrap();
+        assert_eq!((stamp.len(), Some(message.to_owned())), (16, field(item, "message_id")));
+        let expiry: i64 = item["ttl_expiry"].as_n().unwrap().parse().unwrap();
+        assert_eq!(expiry, stamp.parse::<i64>().unwrap() / 1_000 + 90 * 86_400, "{key}");
+        assert!(field(item, "user_id").is_some(), "{key} has no author");
+    }
+    reply.items().iter().map(|item| field(item, "text")).collect()
+}
+
+async fn redis(world: &World) -> MultiplexedConnection {
+    let client = redis::Client::open(world.stack.settings.redis_url.as_str()).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
+}
+
+/// The keys of Redis that `pattern` fits.
+async fn keys(redis: &mut MultiplexedConnection, pattern: &str) -> Vec<String> {
+    redis::cmd("KEYS").arg(pattern).query_async(redis).await.unwrap()
 }
 
 async fn until_kept(world: &World, auction: &str, expected: &[Option<&str>]) {
@@ -57,7 +79,7 @@ async fn what_is_written_is_shown_at_once_and_kept_once() {
     assert_eq!(again, (200, message.clone()));
     let (status, problem) = say(&world, BIDDER.key("one"), &auction, "Something else").await;
     assert_eq!((status, &problem["code"]), (409, &json!("idempotency-conflict")));
-    for wrong in ["", " ", "a\nb", "a\u{202e}b"] {
+    for wrong in ["", " ", "a\nb", "a\u{202e}b", "\u{200b}", "a\u{ffff}"] {
         assert_eq!(say(&world, BIDDER.key("wrong"), &auction, wrong).await.0, 422, "{wrong:?}");
     }
     assert_eq!(say(&world, SELLER.key("two"), &auction, "On the back.").await.0, 201);
@@ -80,9 +102,7 @@ async fn what_is_written_is_shown_at_once_and_kept_once() {
     assert_eq!(world.get(NOBODY, &other).await.0, 422, "a cursor of another auction");
 
     // What Redis does not have any more comes from DynamoDB, and pages meet without a gap.
-    let redis = redis::Client::open(world.stack.settings.redis_url.as_str()).unwrap();
-    let mut redis = redis.get_multiplexed_async_connection().await.unwrap();
-    let () = redis::cmd("FLUSHALL").query_async(&mut redis).await.unwrap();
+    let () = redis::cmd("FLUSHALL").query_async(&mut redis(&world).await).await.unwrap();
     assert_eq!(say(&world, OTHER.key("three"), &auction, "Thank you.").await.0, 201);
     assert_eq!(texts(&world, &auction).await, ["Thank you.", "On the back.", "Is it signed? 🖋"]);
 }
@@ -178,7 +198,7 @@ async fn records_are_kept_the_same_in_whatever_order_and_however_often_they_come
                 "user_id": "u", "text": format!("text {number}"), "at": at(number) })
     };
     let deleted = |number: u32| {
-        json!({ "kind": "deleted", "message_id": message(number), "at": at(number),
+        json!({ "kind": "deleted", "message_id": message(number), "at": at(number), "user_id": "u",
                 "deleted_by": "the-seller", "deleted_at": at(999) })
     };
     let mut bodies = vec![deleted(1), posted(1), posted(2), deleted(2), deleted(2), posted(2)];

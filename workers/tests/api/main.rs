@@ -16,17 +16,17 @@ use self::world::{Ask, BIDDER, NOBODY, SELLER, WITHIN, World, world, world_with}
 async fn nothing_is_served_without_the_edge() {
     let world = world().await;
     let auction = world.auction(&Value::Null).await;
-    let bid = format!("/v1/bids/{}_{}", &auction["/v1/auctions/".len()..], "0".repeat(32));
-    let routes: Vec<(&str, String)> = ["open", "close", "cancel", "pause", "resume", "bids"]
-        .into_iter()
-        .map(|last| ("POST", format!("{auction}/{last}")))
-        .chain(["", "/state", "/bids"].map(|last| ("GET", format!("{auction}{last}"))))
-        .chain(
-            [("POST", "/v1/auctions"), ("GET", "/v1/auctions"), ("GET", "/v1/me/bids")]
-                .map(|(method, path)| (method, path.to_owned())),
-        )
-        .chain([("GET", bid)])
-        .collect();
+    let id = auction.strip_prefix("/v1/auctions/").unwrap();
+    let part = format!("{id}_{}", "0".repeat(32));
+    let contract: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
+    let mut routes = Vec::new();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        let path = path.replace("{id}", id).replace("{bid_id}", &part);
+        let path = path.replace("{message_id}", &part);
+        assert!(!path.contains('{'), "{path}");
+        routes.extend(item.as_object().unwrap().keys().map(|on| (on.to_uppercase(), path.clone())));
+    }
+    assert!(routes.len() > 30, "{routes:?}");
     for (method, path) in &routes {
         let request = world.client.request(method.parse().unwrap(), world.url(path));
         let response = request.header("x-user", "the-seller").send().await.unwrap();

@@ -220,6 +220,9 @@ async fn who_is_deleted_is_gone_everywhere_and_stays_so_even_if_cognito_is_away(
     ] {
         assert_eq!((status, &problem["code"]), (403, &json!("account-deleted")), "{problem}");
     }
+    let unsubscribe = "/v1/unsubscribe?token=not-ours";
+    let (status, problem) = world.post(leaver, unsubscribe, &Value::Null).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("invalid-request")), "needs no account");
     assert_eq!(edit(&world, BIDDER, &json!({ "display_name": "leaver" })).await.0, 200, "is free");
     let bids = format!("{auction}/bids");
     world.until(NOBODY, &bids, |_, page| page["items"][1]["seq"] == 1).await;

@@ -34,6 +34,16 @@ const NAMELESS: &str = concat!(
     "\u{1d100}-\u{1d1ff}\u{1d400}-\u{1d7ff}\u{1f100}-\u{1f1ff}\u{e0000}-\u{10ffff}",
 );
 
+/// What a chat message may not contain: the same as `characters::is_chat_character` refuses.
+const CHATLESS: &str =
+    r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff";
+/// What may be in a chat message but is not seen, besides [`SPACES`]: as in `characters::is_seen`.
+const UNSEEN: &str = concat!(
+    r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u206f\u2800\u3164",
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb",
+    "\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}",
+);
+
 macro_rules! schema {
     ($(#[$doc:meta])* $name:ident, $schema:expr) => {
         impl JsonSchema for $name {

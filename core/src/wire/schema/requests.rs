@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{CONTROLS, NAMELESS, SPACES};
+use super::{CHATLESS, CONTROLS, NAMELESS, SPACES, UNSEEN};
 use crate::limits::{
     AMOUNT_MAX, CHAT_TEXT_CHARS_MAX, DESCRIPTION_CHARS_MAX, DURATION_S_MAX, DURATION_S_MIN,
     EXTENSIONS_MAX, GRACE_MS_MAX, IMAGE_URLS_MAX, INCREMENT_BANDS_MAX, LABEL_CHARS_MAX,
@@ -149,16 +149,15 @@ fn display_name() -> Value {
     })
 }
 
-/// One line, not only white space, that does not turn the direction of the text around it.
+/// One line with something to see that does not turn the direction of the text around it.
 fn chat_text() -> Value {
-    let turning = r"\u2028-\u202e\u2066-\u2069";
-    let any = format!("[^{CONTROLS}{turning}]*");
+    let any = format!("[^{CHATLESS}]*");
     json!({
         "description": "What to say, in one line.",
         "type": "string",
         "minLength": 1,
         "maxLength": CHAT_TEXT_CHARS_MAX,
-        "pattern": format!("^{any}[^{CONTROLS}{turning}{SPACES}]{any}$"),
+        "pattern": format!("^{any}[^{CHATLESS}{SPACES}{UNSEEN}]{any}$"),
     })
 }
 

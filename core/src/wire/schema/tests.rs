@@ -269,8 +269,8 @@ fn texts() -> Vec<Texts> {
 }
 
 /// Characters next to what the patterns tell apart.
-const NASTY: &str = "[ -~\\t\\n\\r\\x00\\x08\\x0b\\x1f\\x7f\u{80}\u{85}\u{9f}\u{a0}\u{1680}\u{200b}\
-    \u{2028}\u{3000}\u{fffd}\u{feff}aé💰]{0,6}";
+const NASTY: &str = "[ -~\\t\\n\\r\\x00\\x08\\x0b\\x1f\\x7f\u{80}\u{85}\u{9f}\u{a0}\u{ad}\u{61c}\u{1680}\
+    \u{200b}\u{200d}\u{200e}\u{2028}\u{2060}\u{2800}\u{3000}\u{3164}\u{feff}\u{fffd}\u{fffe}\u{ffff}aé💰]{0,6}";
 
 #[test]
 fn patterns_and_parsers_agree_about_texts() {

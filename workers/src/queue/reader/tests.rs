@@ -47,6 +47,8 @@ async fn sqs(headers: HeaderMap, body: axum::body::Bytes) -> Json<Value> {
 
 #[tokio::test]
 async fn messages_that_somebody_else_has_received_are_not_held_on_to() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _counting = metrics::set_default_local_recorder(&recorder);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = axum::Router::new().route("/", post(sqs));
@@ -70,4 +72,7 @@ async fn messages_that_somebody_else_has_received_are_not_held_on_to() {
     let received = [("1", "stale"), ("2", "good"), ("3", "stale")].map(message).to_vec();
     tokio::time::timeout(Duration::from_secs(10), worker.settle(received)).await.unwrap();
     assert_eq!(*handler.0.lock().unwrap(), [vec!["1", "2", "3"], vec!["2"]]);
+    // Three that could not be handled, and one call that did not hide them all.
+    let counted = recorder.handle().render();
+    assert!(counted.contains("gavel_queue_failures_total{queue=\"slow\"} 4\n"), "{counted}");
 }
