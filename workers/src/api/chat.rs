@@ -99,30 +99,40 @@ pub(super) async fn delete(
 
 /// `PUT /v1/auctions/{id}/chat/{message_id}/mute`: its author writes no more in this auction.
 pub(super) async fn mute(
-    State(chat): State<Chat>,
-    State(catalog): State<Catalog>,
+    parts: (State<Chat>, State<Catalog>, State<Ledger>),
     caller: SignedIn,
-    MessagePath(id): MessagePath,
+    path: MessagePath,
 ) -> Result<Json<ChatMute>, ApiError> {
-    let auction = id.auction();
-    permitted(&catalog, &auction, &caller).await?;
-    let author = author(&chat, &id).await?;
-    chat.mutes.add(&auction, &author, &caller.user).await?;
-    Ok(Json(ChatMute { message_id: id, auction_id: auction, muted: true }))
+    set_mute(parts, caller, path, true).await
 }
 
 /// `DELETE /v1/auctions/{id}/chat/{message_id}/mute`: its author may write again.
 pub(super) async fn unmute(
-    State(chat): State<Chat>,
-    State(catalog): State<Catalog>,
+    parts: (State<Chat>, State<Catalog>, State<Ledger>),
+    caller: SignedIn,
+    path: MessagePath,
+) -> Result<Json<ChatMute>, ApiError> {
+    set_mute(parts, caller, path, false).await
+}
+
+async fn set_mute(
+    (chat, catalog, ledger): (State<Chat>, State<Catalog>, State<Ledger>),
     caller: SignedIn,
     MessagePath(id): MessagePath,
+    muted: bool,
 ) -> Result<Json<ChatMute>, ApiError> {
     let auction = id.auction();
     permitted(&catalog, &auction, &caller).await?;
     let author = author(&chat, &id).await?;
-    chat.mutes.remove(&auction, &author).await?;
-    Ok(Json(ChatMute { message_id: id, auction_id: auction, muted: false }))
+    // Replayed, it would undo what was done since.
+    if ledger.first_use(&auction, caller.request_id()).await? {
+        if muted {
+            chat.mutes.add(&auction, &author, &caller.user).await?;
+        } else {
+            chat.mutes.remove(&auction, &author).await?;
+        }
+    }
+    Ok(Json(ChatMute { message_id: id, auction_id: auction, muted }))
 }
 
 async fn author(chat: &Chat, id: &MessageId) -> Result<UserId, ApiError> {
