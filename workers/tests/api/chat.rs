@@ -131,6 +131,10 @@ async fn the_seller_keeps_order_and_nobody_floods() {
     let (status, problem) = say(&world, BIDDER.key("more"), &auction, "More!").await;
     assert_eq!((status, &problem["code"]), (403, &json!("muted")), "{problem}");
     assert_eq!(world.send(SELLER, "DELETE", &mute, &Value::Null).await.1["muted"], false);
+    let captured = Ask { replayed: Some("captured"), ..SELLER };
+    assert_eq!(world.send(captured, "PUT", &mute, &Value::Null).await.0, 200);
+    assert_eq!(world.send(SELLER, "DELETE", &mute, &Value::Null).await.0, 200);
+    assert_eq!(world.send(captured, "PUT", &mute, &Value::Null).await.0, 200);
     assert_eq!(say(&world, BIDDER.key("more"), &auction, "Sorry.").await.0, 201);
 
     let mut statuses = Vec::new();

@@ -78,6 +78,7 @@ async fn a_replayed_request_undoes_nothing_that_was_changed_since() {
     assert_eq!(named(BIDDER, "After").await, "After");
     assert_eq!(named(captured, "Before").await, "After");
 
+    let captured = Ask { replayed: Some("captured, too"), ..BIDDER };
     let auction = world.auction(&Value::Null).await;
     let pool = database(&world).await;
     let follow = async |ask, method: &str| {
