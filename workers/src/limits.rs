@@ -76,9 +76,10 @@ pub(crate) const OUTBOX_POLL: Duration = Duration::from_millis(250);
 /// How long a relay owns a shard without renewing; it renews at every look. Bids of a crashed relay's
 /// shard wait this long for the next one, so it is well below [`ACKNOWLEDGE_MAX`].
 pub(crate) const RELAY_LEASE: Duration = Duration::from_millis(1_200);
-/// Events of a shard that wait for the notification queue: about 60 MB, hours of trouble with it. The
-/// oldest are dropped beyond, so that news for people never takes the memory that bids need.
-pub(crate) const MESSAGES_WAITING_MAX: u32 = 100_000;
+/// Events that wait for the notification queue, in all shards together, which have equal parts of it:
+/// some 100 MB of Redis. The oldest are dropped beyond, so that news for people never takes the memory
+/// that bids need.
+pub(crate) const MESSAGES_WAITING_MAX: u32 = 200_000;
 /// How often the outboxes are measured; well below the minute at which metrics are usually collected.
 pub(crate) const BACKLOG_TICK: Duration = Duration::from_secs(2);
 /// Longest pause between two tries after a failure.
@@ -255,10 +256,10 @@ pub(crate) const NOTIFY_TICK: Duration = Duration::from_millis(500);
 pub(crate) const CLAIMED_MAX: u32 = 50;
 /// How long a sender has for what it claimed: a second at its pace, the calls for the last, and time to
 /// note how it went. A dead sender's messages wait this long.
-pub(crate) const NOTIFY_LEASE: Duration = Duration::from_secs(90);
+pub(crate) const NOTIFY_LEASE: Duration = Duration::from_secs(240);
 /// How long, and how often, a message that was sent is tried to be noted so: longer than a failover of
-/// the database takes. What is never noted is sent again.
-pub(crate) const NOTING_MAX: Duration = Duration::from_secs(600);
+/// the database takes, and within the lease. What is never noted is sent again.
+pub(crate) const NOTING_MAX: Duration = Duration::from_secs(220);
 /// See [`NOTING_MAX`].
 pub(crate) const NOTING_PAUSE: Duration = Duration::from_millis(200);
 /// Events written in one transaction, so that a loaded database has time for it.

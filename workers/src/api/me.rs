@@ -59,10 +59,13 @@ pub(super) async fn edit(
         push_endpoint: endpoint.as_deref(),
     };
     let edited = users.edit(&caller.user, change).await?;
-    if let (Some(devices), Some(replaced)) = (devices, edited.replaced_device)
-        && let Err(cause) = devices.forget(&replaced).await
-    {
-        tracing::warn!(cause, "a replaced device stays in SNS");
+    if let (Some(devices), Some(replaced)) = (devices, edited.replaced_device) {
+        // Nobody waits for it: what was changed is changed.
+        tokio::spawn(async move {
+            if let Err(cause) = devices.forget(&replaced).await {
+                tracing::warn!(cause, "a replaced device stays in SNS");
+            }
+        });
     }
     Ok(Json(edited.profile.into()))
 }

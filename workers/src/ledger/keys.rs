@@ -1,6 +1,7 @@
 //! Where things live in Redis. `{shard}` is the hash tag: an auction's state, log and ids, and its
 //! shard's outbox and deadlines share one slot of a Redis Cluster, so one script may touch them all.
 
+use crate::limits::MESSAGES_WAITING_MAX;
 use gavel_core::ids::{AuctionId, IdempotencyKey, MessageId, UserId};
 
 /// The channel that carries wake-ups. A lost message costs a poll interval, never a fact.
@@ -14,7 +15,7 @@ pub(crate) type Slot = u16;
 
 /// Where events leave Redis for. Each has an outbox of its own in every shard, so that trouble with
 /// one never delays the other: a bid waits for [`Outlet::Bids`] and for nothing else. What waits for
-/// people is bounded by [`crate::limits::MESSAGES_WAITING_MAX`], so that it never fills Redis.
+/// people is bounded by [`MESSAGES_WAITING_MAX`], so that it never fills Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outlet {
     /// The bid queue, on the way to the history.
@@ -60,6 +61,11 @@ impl Keys {
     /// Every shard there is.
     pub(crate) fn shards(self) -> impl Iterator<Item = Shard> {
         0..self.shards
+    }
+
+    /// How many events of a shard wait for people at most.
+    pub(crate) fn messages_waiting_max(self) -> u32 {
+        MESSAGES_WAITING_MAX / u32::from(self.shards.max(1))
     }
 
     /// The shard of an auction: FNV-1a over its id, which is stable for ever, unlike the standard

@@ -12,9 +12,7 @@ use redis::{Cmd, FromRedisValue};
 use super::connection::Connection;
 use super::keys::{Keys, Outlet, Shard, WAKE_CHANNEL};
 use super::script::Script;
-use crate::limits::{
-    CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DUE_AUCTIONS_MAX, MESSAGES_WAITING_MAX, SKEW_MS_MAX,
-};
+use crate::limits::{CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DUE_AUCTIONS_MAX, SKEW_MS_MAX};
 
 /// Why Redis could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -189,7 +187,7 @@ impl Store {
             .arg(auction.as_str())
             .arg(WAKE_CHANNEL)
             .arg(shard.to_string())
-            .arg(MESSAGES_WAITING_MAX.to_string());
+            .arg(self.keys.messages_waiting_max().to_string());
         for event in events {
             let bid = match &event.kind {
                 EventKind::Bid(bid) => bid.bid_id.as_str(),

@@ -169,7 +169,7 @@ async fn a_closed_auction_waits_to_be_recorded_and_a_replayed_request_is_known()
 async fn what_waits_for_people_is_bounded_and_what_waits_for_the_history_is_not() {
     let bench = Bench::start().await;
     let shard = bench.store.shard(&bench.state.id);
-    let count = u64::from(crate::limits::MESSAGES_WAITING_MAX) + 1_000;
+    let count = u64::from(bench.redis.keys.messages_waiting_max()) + 1_000;
     let fill = Script::new(
         "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'e', 'old') end return 'ok'",
     );

@@ -73,12 +73,8 @@ impl Post {
     /// Sends a push notification to a device that SNS knows by this ARN.
     pub(super) async fn push(&self, endpoint: &str, message: &Message) -> Result<String, NotSent> {
         let publish = self.sns.publish().target_arn(endpoint).message(&message.short);
-        let sent = publish.send().await.map_err(|error| match error.code() {
-            // Switched off after the platform said that it is gone, or deleted.
-            Some(
-                "EndpointDisabled" | "EndpointDisabledException" | "NotFound" | "NotFoundException",
-            ) => NotSent::DeviceLost,
-            code => not_sent(code),
+        let sent = publish.send().await.map_err(|error| {
+            device_lost(error.code(), error.message()).unwrap_or_else(|| not_sent(error.code()))
         })?;
         Ok(sent.message_id.unwrap_or_default())
     }
@@ -95,6 +91,19 @@ fn letter(message: &Message) -> Result<Letter, aws_sdk_sesv2::error::BuildError>
         .headers(header("List-Unsubscribe", format!("<{}>", message.unsubscribe_url)).build()?)
         .headers(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()).build()?);
     Ok(letter.build())
+}
+
+/// What SNS says of a device that it has switched off, because the platform said that it is gone, or that
+/// it does not know. Of the latter it says only that a parameter is not valid.
+fn device_lost(code: Option<&str>, message: Option<&str>) -> Option<NotSent> {
+    let lost = match code? {
+        "EndpointDisabled" | "EndpointDisabledException" | "NotFound" | "NotFoundException" => true,
+        "InvalidParameter" | "InvalidParameterException" => {
+            message.is_some_and(|message| message.contains("No endpoint found"))
+        }
+        _ => false,
+    };
+    lost.then_some(NotSent::DeviceLost)
 }
 
 /// Codes that concern this one message. All others (throttling, a paused or unknown account, no
@@ -116,6 +125,23 @@ fn not_sent(code: Option<&str>) -> NotSent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_that_sns_does_not_know_or_has_switched_off_is_lost() {
+        let unknown =
+            "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified";
+        for (code, message) in [
+            ("EndpointDisabled", "Endpoint is disabled"),
+            ("NotFound", "Endpoint does not exist"),
+            ("InvalidParameter", unknown),
+        ] {
+            assert_eq!(device_lost(Some(code), Some(message)), Some(NotSent::DeviceLost), "{code}");
+        }
+        let other = "Invalid parameter: Message Reason: too long";
+        for (code, message) in [("InvalidParameter", other), ("Throttling", "Rate exceeded")] {
+            assert_eq!(device_lost(Some(code), Some(message)), None, "{code}");
+        }
+    }
 
     #[test]
     fn only_what_concerns_one_message_is_given_up() {

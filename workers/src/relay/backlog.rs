@@ -32,25 +32,30 @@ struct Backlog {
 pub(super) async fn tell(redis: Redis, outlet: Outlet, stop: CancellationToken) {
     let script = Script::new(BACKLOG);
     while tokio::time::timeout(BACKLOG_TICK, stop.cancelled()).await.is_err() {
-        match look(&redis, outlet, &script).await {
-            Ok(backlog) => publish(outlet, backlog),
-            Err(error) => {
-                tracing::warn!(?outlet, ?error, "an outbox could not be looked at, trying again");
-            }
-        }
+        publish(outlet, look(&redis, outlet, &script).await);
     }
 }
 
-async fn look(redis: &Redis, outlet: Outlet, script: &Script) -> RedisResult<Backlog> {
+/// What waits in the shards that answer: a lost one must not hide what waits in the others.
+async fn look(redis: &Redis, outlet: Outlet, script: &Script) -> Backlog {
     let mut all = Backlog::default();
     for shard in redis.keys.shards() {
         let keys = [Keys::outbox(shard, outlet)];
-        let call = script.call(shard, &keys);
-        let (events, age_ms): (u64, u64) = call.query(&redis.connection).await?;
-        all.events = all.events.saturating_add(events);
-        all.age = all.age.max(Duration::from_millis(age_ms));
+        let looked: RedisResult<(u64, u64)> =
+            script.call(shard, &keys).query(&redis.connection).await;
+        match looked {
+            Ok((events, age_ms)) => {
+                all.events = all.events.saturating_add(events);
+                all.age = all.age.max(Duration::from_millis(age_ms));
+            }
+            Err(error) => {
+                metrics::counter!("gavel_relay_failures_total", "outlet" => outlet.name())
+                    .increment(1);
+                tracing::warn!(shard, ?outlet, ?error, "an outbox could not be looked at");
+            }
+        }
     }
-    Ok(all)
+    all
 }
 
 fn publish(outlet: Outlet, backlog: Backlog) {

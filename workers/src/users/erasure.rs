@@ -64,8 +64,8 @@ impl Eraser {
     }
 
     async fn erase(&self) -> Result<(), UsersError> {
-        for (user, device) in self.users.claim_erasures(ERASURE_CLAIM, ERASURES_AT_ONCE_MAX).await?
-        {
+        for user in self.users.claim_erasures(ERASURE_CLAIM, ERASURES_AT_ONCE_MAX).await? {
+            let device = self.users.device_of_deleted(&user).await?;
             match self.left.remove(&user, device.as_deref()).await {
                 Ok(()) => {
                     self.users.erased(&user).await?;
@@ -82,30 +82,34 @@ impl Eraser {
 }
 
 impl Left {
-    /// Removes all of it; again, it changes nothing. The error is for the log only.
+    /// Removes all of it, as much as can be; again, it changes nothing. The error is for the log only.
     async fn remove(&self, user: &UserId, device: Option<&str>) -> Result<(), String> {
-        if let (Some(devices), Some(arn)) = (&self.devices, device) {
-            devices.forget(arn).await?;
-        }
-        self.notifications.forget(user).await.map_err(|error| format!("{error:?}"))?;
-        self.accounts.delete(user).await
+        let device = match (&self.devices, device) {
+            (Some(devices), Some(arn)) => devices.forget(arn).await,
+            _ => Ok(()),
+        };
+        let told = self.notifications.forget(user).await.map_err(|error| format!("{error:?}"));
+        let account = self.accounts.delete(user).await;
+        device.and(told).and(account)
     }
 }
 
 impl Users {
-    /// Deleted users of whom something may be left, with their devices; nobody else gets them for
-    /// `claim`.
-    async fn claim_erasures(
-        &self,
-        claim: Duration,
-        most: i64,
-    ) -> Result<Vec<(UserId, Option<String>)>, UsersError> {
-        let query = sqlx::query_as(include_str!("queries/claim_erasures.sql"))
+    /// Deleted users of whom something may be left; nobody else gets them for `claim`.
+    async fn claim_erasures(&self, claim: Duration, most: i64) -> Result<Vec<UserId>, UsersError> {
+        let query = sqlx::query_scalar(include_str!("queries/claim_erasures.sql"))
             .bind(i32::try_from(claim.as_secs()).unwrap_or(i32::MAX))
             .bind(most);
-        let rows: Vec<(String, Option<String>)> = in_time(query.fetch_all(&self.pool)).await?;
-        let read = |(id, device): (String, _)| Ok::<_, Cause>((UserId::parse(&id)?, device));
-        rows.into_iter().map(read).collect::<Result<_, _>>().map_err(UsersError::Broken)
+        let ids: Vec<String> = in_time(query.fetch_all(&self.pool)).await?;
+        let read = |id: &String| UserId::parse(id).map_err(Cause::from);
+        ids.iter().map(read).collect::<Result<_, _>>().map_err(UsersError::Broken)
+    }
+
+    /// The device that SNS still knows of a deleted user.
+    async fn device_of_deleted(&self, user: &UserId) -> Result<Option<String>, UsersError> {
+        let query = sqlx::query_scalar(include_str!("queries/device.sql")).bind(user.as_str());
+        let device: Option<Option<String>> = in_time(query.fetch_optional(&self.pool)).await?;
+        Ok(device.flatten())
     }
 
     async fn erased(&self, user: &UserId) -> Result<(), UsersError> {

@@ -78,9 +78,7 @@ impl Stock {
                 }
                 Err(error) => {
                     tracing::warn!(auction = %untold.auction, %error, "viewer not shut out yet");
-                    if error == IvsError::Throttled {
-                        break;
-                    }
+                    break;
                 }
             }
         }

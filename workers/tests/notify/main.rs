@@ -173,8 +173,7 @@ async fn a_device_hears_by_push_and_its_owner_by_mail_once_it_is_lost() {
     // The one whose device SNS does not know is told by mail, and stays with it.
     let mails = world.until_mails(1).await.told();
     assert_eq!(mails[0].0, "bidder-2@gavel.example");
-    let channel = "select notify_channel = 'email' and push_endpoint_arn is null from users
-        where user_id = $1";
+    let channel = "select notify_channel = 'email' from users where user_id = $1";
     assert!(world.is(channel, &second).await);
     world.send("5", &[world.unsold(5)]).await;
     world.until_queue_is_empty().await;

@@ -283,17 +283,17 @@ fn currency(description: &str) -> Value {
     json!({ "description": description, "type": "string", "pattern": "^[A-Z]{3}$" })
 }
 
-/// A text as `Fields::text` takes it: not only white space, no controls but line breaks and tabs.
-/// A text with line breaks and tabs.
+/// A text as `Fields::text` takes it: with line breaks and tabs, but no other controls.
 fn text(description: &str, chars_max: usize) -> Value {
     text_of(r"[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*", description, chars_max)
 }
 
-/// A text without.
+/// A text as `Fields::line` takes it: without any.
 fn line(description: &str, chars_max: usize) -> Value {
     text_of(&format!("[^{CONTROLS}]*"), description, chars_max)
 }
 
+/// Not only white space.
 fn text_of(any: &str, description: &str, chars_max: usize) -> Value {
     json!({
         "description": description,

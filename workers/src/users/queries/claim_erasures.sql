@@ -4,7 +4,7 @@ where user_id in (
   select user_id from users
   where deleted_at is not null and erased_at is null
     and (erasing_until is null or erasing_until < now())
-  order by deleted_at limit $2
+  order by erasing_until nulls first, deleted_at limit $2
   for update skip locked
 )
-returning user_id, push_endpoint_arn
+returning user_id

@@ -1,5 +1,5 @@
--- Spare channels of a kind ($1: private) beyond the reserve ($2) and those that wait for one ($3 of a
--- seller at most), the newest first. Under the same lock as minting.
+-- Spare channels of a kind ($1: private) beyond the reserve ($2) and those that wait for one, of each
+-- seller among their oldest $3 only; the newest first. Under the same lock as minting.
 update channels
 set state = 'retiring', due_at = now(), failures = 0
 where state = 'ready' and slot in (
@@ -8,12 +8,17 @@ where state = 'ready' and slot in (
     where private = $1 and state = 'ready'
     order by created_at
     offset $2 + (
-        select count(*) from auctions
-        where status <> 'closed' and private = $1
-          and not exists (select from channels where channels.auction_id = auctions.id)
-          and (select count(*) from auctions as older
-               where older.seller_id = auctions.seller_id and older.status <> 'closed'
-                 and (older.created_at, older.id) < (auctions.created_at, auctions.id)) < $3
+        select count(*)
+        from (select distinct seller_id from auctions where status <> 'closed') as sellers
+        cross join lateral (
+            select id, private
+            from auctions
+            where seller_id = sellers.seller_id and status <> 'closed'
+            order by created_at, id
+            limit $3
+        ) as shown
+        where shown.private = $1
+          and not exists (select from channels where channels.auction_id = shown.id)
     )
     for update skip locked
 )
