@@ -5,7 +5,7 @@ use http::{HeaderMap, Method};
 
 use crate::auth::AuthState;
 use crate::config::Config;
-use crate::limits::{CONNECT_TIMEOUT_MS, READY_TIMEOUT_MS};
+use crate::limits::{CONNECT_TIMEOUT_MS, READINESS_BYTES_MAX, READY_TIMEOUT_MS};
 use crate::ports::{Outgoing, Ports, within};
 use crate::refusal::Refusal;
 
@@ -23,7 +23,7 @@ pub async fn ready(ports: &impl Ports, config: &Config, auth: &AuthState) -> Res
         body: bytes::Bytes::new(),
         connect_timeout_ms: CONNECT_TIMEOUT_MS,
         timeout_ms: READY_TIMEOUT_MS,
-        reply_bytes_max: 65_536,
+        reply_bytes_max: READINESS_BYTES_MAX,
     };
     match within(ports, READY_TIMEOUT_MS, ports.fetch(&request)).await {
         Some(Ok(reply)) if reply.status().is_success() => Ok(()),

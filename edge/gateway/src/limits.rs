@@ -82,3 +82,5 @@ pub const JWKS_COOLDOWN_S_MAX: u64 = 3_600;
 pub const TRACESTATE_LEN_MAX: usize = 512;
 /// Members of `tracestate` (W3C Trace Context, 3.3.1.1).
 pub const TRACESTATE_MEMBERS_MAX: usize = 32;
+/// Longest answer of a region to the question whether it is ready, in bytes; three short words.
+pub const READINESS_BYTES_MAX: usize = 4_096;
