@@ -151,6 +151,8 @@ pub(crate) const NEWCOMERS_WAITING_MAX: usize = 4_096;
 pub(crate) const NEWCOMERS_BATCH_MAX: usize = 500;
 /// Pause after profiles could not be made.
 pub(crate) const GREETING_PAUSE: Duration = Duration::from_secs(1);
+/// How long the answer to whoever replaced their device waits for SNS to forget the one before.
+pub(crate) const FORGET_MAX: Duration = Duration::from_secs(1);
 /// How often accounts are looked for that are still to be deleted, besides at once.
 pub(crate) const ERASURE_TICK: Duration = Duration::from_secs(5);
 /// How long whoever claimed accounts to delete has them to themselves: longer than a round of calls

@@ -15,7 +15,7 @@ use super::identity::SignedIn;
 use super::problem::ApiError;
 use crate::history::BidHistory;
 use crate::ledger::Ledger;
-use crate::limits::LEADING_PAGES_MAX;
+use crate::limits::{FORGET_MAX, LEADING_PAGES_MAX};
 use crate::users::{Change, Devices, Erasures, Roster, Users};
 
 /// `GET /v1/me`: makes the profile if it is not there yet.
@@ -60,12 +60,11 @@ pub(super) async fn edit(
     };
     let edited = users.edit(&caller.user, change).await?;
     if let (Some(devices), Some(replaced)) = (devices, edited.replaced_device) {
-        // Nobody waits for it: what was changed is changed.
-        tokio::spawn(async move {
-            if let Err(cause) = devices.forget(&replaced).await {
-                tracing::warn!(cause, "a replaced device stays in SNS");
-            }
-        });
+        // Nobody waits long for it: what was changed is changed.
+        let forgotten = tokio::time::timeout(FORGET_MAX, devices.forget(&replaced)).await;
+        if !matches!(forgotten, Ok(Ok(()))) {
+            tracing::warn!(?forgotten, "a replaced device stays in SNS");
+        }
     }
     Ok(Json(edited.profile.into()))
 }
