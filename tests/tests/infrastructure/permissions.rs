@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use gavel_local::{Options, WorkerOptions, paths};
-use gavel_tests::stacks::Template;
+use gavel_tests::stacks::{ROLES, Template};
 use gavel_tests::{Fault, Proxy, World, calls, client, eventually, evidence};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,14 +18,10 @@ use serde_json::{Value, json};
 /// The policy of the sidecar that carries metrics away; its calls are not Gavel's.
 const SIDECAR_POLICY: &str = "metrics";
 
-/// The roles of `gavel run --roles`.
-const PLAYED: [&str; 7] = ["api", "relay", "history", "timer", "video", "notify", "chat"];
+/// Where devices are registered: what the emulator will call the application that the scenario makes.
+const PUSH_APPLICATION: &str = "arn:aws:sns:us-east-1:000000000000:app/GCM/gavel";
 
-/// For push messages, which need a platform application: a conditional policy, compared when the
-/// scenario registers a device.
-const CONDITIONAL_POLICIES: [&str; 1] = ["push"];
-
-/// How long calls may still trickle in after the scenario: a receive waits for up to 20 s.
+/// How long calls may still trickle in after the scenario.
 const CALLS_WITHIN: Duration = Duration::from_secs(60);
 
 type Actions = BTreeMap<String, BTreeSet<String>>;
@@ -36,7 +32,7 @@ async fn each_role_is_allowed_exactly_the_calls_it_makes() -> Result<()> {
     let mut options = Options::for_tests()?;
     let mut proxies = BTreeMap::new();
     options.workers.clear();
-    for role in PLAYED {
+    for role in ROLES {
         let aws = Proxy::start(&options.ports.aws.url()).await?;
         let ivs = Proxy::start(&options.ports.ivs.url()).await?;
         options.workers.push(WorkerOptions {
@@ -45,6 +41,7 @@ async fn each_role_is_allowed_exactly_the_calls_it_makes() -> Result<()> {
             env: vec![
                 ("AWS_ENDPOINT_URL".to_owned(), aws.url.clone()),
                 ("AWS_ENDPOINT_URL_IVS".to_owned(), ivs.url.clone()),
+                ("GAVEL_SNS_PUSH_APPLICATION_ARN".to_owned(), PUSH_APPLICATION.to_owned()),
             ],
         });
         proxies.insert(role.to_owned(), [aws, ivs]);
@@ -81,6 +78,7 @@ async fn scenario(world: &World) -> Result<()> {
     let sms = json!({"notifications": {"channel": "sms"}});
     let prefers = world.edge.patch("/v1/me", &world.bidders[1].token, &sms).await?;
     assert_eq!(prefers.status, 200, "{prefers:?}");
+    change_devices(world).await?;
     let auction = world.live_auction(json!({"private": true})).await?;
     watch_and_send(world, &auction).await?;
     for (bidder, amount) in world.bidders.iter().zip([100, 110]) {
@@ -101,6 +99,20 @@ async fn scenario(world: &World) -> Result<()> {
     let closed = world.edge.act(&path, &world.seller.token).await?;
     assert_eq!(closed.status, 200, "{closed:?}");
     forget_somebody(world).await
+}
+
+/// The first bidder wants push messages, and has a new device.
+async fn change_devices(world: &World) -> Result<()> {
+    let application = world.stack.aws.sns.create_platform_application();
+    let application = application.name("gavel").platform("GCM");
+    let made = application.attributes("PlatformCredential", "key").send().await?;
+    assert_eq!(made.platform_application_arn(), Some(PUSH_APPLICATION));
+    for token in ["old", "new"] {
+        let push = json!({"notifications": {"channel": "push", "push_token": token}});
+        let prefers = world.edge.patch("/v1/me", &world.bidders[0].token, &push).await?;
+        assert_eq!(prefers.status, 200, "{prefers:?}");
+    }
+    Ok(())
 }
 
 /// The seller sends under a new key, one may watch and is shut out.
@@ -154,7 +166,7 @@ async fn forget_somebody(world: &World) -> Result<()> {
 fn differences(allowed: &Actions, called: &Actions) -> Vec<String> {
     let nothing = BTreeSet::new();
     let mut lines = Vec::new();
-    for role in PLAYED {
+    for role in ROLES {
         let allowed = allowed.get(role).unwrap_or(&nothing);
         let called = called.get(role).unwrap_or(&nothing);
         for action in called.difference(allowed) {
@@ -174,7 +186,7 @@ fn allowed() -> Result<Actions> {
     let roles: BTreeMap<&str, &Value> =
         template.resources().map(|(name, _, resource)| (name, resource)).collect();
     let mut allowed = Actions::new();
-    for role in PLAYED {
+    for role in ROLES {
         let name = format!("{}{}Role", role[..1].to_uppercase(), &role[1..]);
         let resource = roles.get(name.as_str()).with_context(|| format!("no role {name}"))?;
         let actions = allowed.entry(role.to_owned()).or_default();
@@ -182,7 +194,7 @@ fn allowed() -> Result<Actions> {
             // A policy that depends on a condition: as if it held.
             let policy = policy.get("Fn::If").map_or(policy, |branches| &branches[1]);
             let policy_name = policy["PolicyName"].as_str().unwrap_or_default();
-            if policy_name == SIDECAR_POLICY || CONDITIONAL_POLICIES.contains(&policy_name) {
+            if policy_name == SIDECAR_POLICY {
                 continue;
             }
             for statement in policy["PolicyDocument"]["Statement"].as_array().into_iter().flatten()
