@@ -117,8 +117,22 @@ impl AuctionId {
     /// Derived, so it needs no store; by auction, so nobody can be followed from one to the next.
     #[must_use]
     pub fn public_name(&self, user: &UserId) -> String {
-        format!("bidder-{}", &digest_hex(&["name", &self.0, user.as_str()])[..8])
+        let digest = digest_hex(&["name", &self.0, user.as_str()]);
+        format!("{PUBLIC_NAME_PREFIX}{}", &digest[..PUBLIC_NAME_DIGITS])
     }
+}
+
+/// What every [`AuctionId::public_name`] begins with.
+pub const PUBLIC_NAME_PREFIX: &str = "bidder-";
+/// The hexadecimal digits that follow.
+pub const PUBLIC_NAME_DIGITS: usize = 8;
+
+/// Whether `text` has the form of an [`AuctionId::public_name`].
+#[must_use]
+pub fn is_public_name(text: &str) -> bool {
+    text.strip_prefix(PUBLIC_NAME_PREFIX).is_some_and(|digits| {
+        digits.len() == PUBLIC_NAME_DIGITS && digits.bytes().all(is_lower_hex)
+    })
 }
 
 impl BidId {

@@ -57,7 +57,7 @@ pub const TOP_BIDS_MAX: usize = 5;
 pub const BID_BODY_BYTES_MAX: usize = 4_096;
 /// Body of a change of one's profile in bytes; the longest valid one, escaped, has about 1,000.
 pub const ME_BODY_BYTES_MAX: usize = 4_096;
-/// Body of a chat message in bytes: 500 characters, each of them escaped as two `\uXXXX`, and the rest.
+/// Body of a chat message in bytes: 500 characters, each of them escaped as two times six bytes, and the rest.
 pub const CHAT_BODY_BYTES_MAX: usize = 8_192;
 /// Body of an auction in bytes: the largest valid one, escaped, with room to spare.
 pub const AUCTION_BODY_BYTES_MAX: usize = 131_072;

@@ -5,15 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::body::InvalidBody;
 use super::characters::is_name;
 use super::fields::Fields;
-use crate::ids::UserId;
+use crate::ids::{PUBLIC_NAME_PREFIX, UserId};
 use crate::limits::{NAME_CHARS_MAX, NAME_CHARS_MIN, PUSH_TOKEN_CHARS_MAX};
 use crate::time::Timestamp;
-
-/// Names that begin like this are those of bidders in an auction ([`AuctionId::public_name`]); nobody
-/// may take one and pass for the leader.
-///
-/// [`AuctionId::public_name`]: crate::ids::AuctionId::public_name
-const RESERVED_PREFIX: &str = "bidder-";
 
 /// The name a person is shown under in chats. Bids are never shown under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +17,8 @@ impl DisplayName {
     /// Reads a name; `None` when it is none that others could be shown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let reserved = text.to_lowercase().starts_with(RESERVED_PREFIX);
+        // Nobody may pass for a bidder, such as the one who leads.
+        let reserved = text.to_lowercase().starts_with(PUBLIC_NAME_PREFIX);
         (is_name(text) && !reserved).then(|| Self(text.to_owned()))
     }
 
@@ -94,7 +89,7 @@ impl EditMe {
         let mut fields = Fields::read(body)?;
         let reason = format!(
             "must be a name of {NAME_CHARS_MIN} to {NAME_CHARS_MAX} visible characters with single \
-             spaces at most, and not begin with `{RESERVED_PREFIX}`"
+             spaces at most, and not begin with `{PUBLIC_NAME_PREFIX}`"
         );
         let display_name = fields.read_text("display_name", &reason, DisplayName::parse);
         let notifications = fields.object("notifications", |fields| {

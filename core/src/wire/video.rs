@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::InvalidBody;
 use super::fields::Fields;
-use crate::ids::AuctionId;
+use crate::ids::{AuctionId, PUBLIC_NAME_DIGITS, PUBLIC_NAME_PREFIX, is_public_name};
 use crate::time::Timestamp;
 
 /// Where and how an auction is watched.
@@ -47,8 +47,8 @@ pub struct RevocationView {
     pub revoked_at: Timestamp,
 }
 
-/// Characters of a viewer's id: `bidder-` and eight hexadecimal digits.
-const VIEWER_ID_CHARS: usize = 15;
+/// Characters of a viewer's id, which is a public name.
+const VIEWER_ID_CHARS: usize = PUBLIC_NAME_PREFIX.len() + PUBLIC_NAME_DIGITS;
 
 impl RevokeViewer {
     /// Reads and validates a body.
@@ -64,12 +64,6 @@ impl RevokeViewer {
         });
         fields.finish(viewer_id.map(|viewer_id| Self { viewer_id }))
     }
-}
-
-fn is_public_name(text: &str) -> bool {
-    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    text.len() == VIEWER_ID_CHARS
-        && text.strip_prefix("bidder-").is_some_and(|digits| digits.bytes().all(hex))
 }
 
 impl std::fmt::Debug for PlaybackView {

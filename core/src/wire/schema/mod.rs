@@ -12,7 +12,9 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::ids::{AuctionId, BidId, IdempotencyKey, MessageId, UserId};
+use crate::ids::{
+    AuctionId, BidId, IdempotencyKey, MessageId, PUBLIC_NAME_DIGITS, PUBLIC_NAME_PREFIX, UserId,
+};
 use crate::limits::{
     CURSOR_LEN_MAX, IDEMPOTENCY_KEY_LEN_MAX, LABEL_CHARS_MAX, LINK_TOKEN_LEN_MAX,
     PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, REGION_CODE_LEN_MAX, REGION_CODE_LEN_MIN, USER_ID_LEN_MAX,
@@ -148,7 +150,7 @@ schema!(
     json_schema!({
         "description": "The name others see for a bidder: another one in each auction.",
         "type": "string",
-        "pattern": "^bidder-[0-9a-f]{8}$",
+        "pattern": public_name(),
     })
 );
 
@@ -185,6 +187,11 @@ pub fn category() -> Schema {
         "maxLength": LABEL_CHARS_MAX,
         "pattern": format!("^{any}[^{CONTROLS}{SPACES}\\ufffd]{any}$"),
     })
+}
+
+/// As [`is_public_name`](crate::ids::is_public_name) reads it.
+fn public_name() -> String {
+    format!("^{PUBLIC_NAME_PREFIX}[0-9a-f]{{{PUBLIC_NAME_DIGITS}}}$")
 }
 
 /// Visible ASCII without `"` and `\`, bare or in quotes.

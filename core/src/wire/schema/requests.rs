@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{CHATLESS, CONTROLS, NAMELESS, SPACES, UNSEEN};
+use super::{CHATLESS, CONTROLS, NAMELESS, SPACES, UNSEEN, public_name};
 use crate::limits::{
     AMOUNT_MAX, CHAT_TEXT_CHARS_MAX, DESCRIPTION_CHARS_MAX, DURATION_S_MAX, DURATION_S_MIN,
     EXTENSIONS_MAX, GRACE_MS_MAX, IMAGE_URLS_MAX, INCREMENT_BANDS_MAX, LABEL_CHARS_MAX,
@@ -81,7 +81,7 @@ impl JsonSchema for RevokeViewer {
                 "viewer_id": {
                     "description": "Their public name in this auction.",
                     "type": "string",
-                    "pattern": "^bidder-[0-9a-f]{8}$",
+                    "pattern": public_name(),
                 },
             }),
         )
