@@ -17,22 +17,6 @@ pub(super) struct Clients {
     aws: SdkConfig,
 }
 
-macro_rules! client {
-    ($self:ident, $sdk:ident, $timeouts:expr) => {
-        $sdk::Client::from_conf(
-            $sdk::config::Builder::from(&$self.aws).timeout_config($timeouts).build(),
-        )
-    };
-    ($self:ident, $sdk:ident, $timeouts:expr, once) => {
-        $sdk::Client::from_conf(
-            $sdk::config::Builder::from(&$self.aws)
-                .timeout_config($timeouts)
-                .retry_config(RetryConfig::disabled())
-                .build(),
-        )
-    };
-}
-
 impl Clients {
     pub(super) async fn load() -> Self {
         Self { aws: aws_config::load_defaults(BehaviorVersion::latest()).await }
@@ -40,55 +24,58 @@ impl Clients {
 
     /// To receive, which waits for messages.
     pub(super) fn sqs_receiver(&self) -> aws_sdk_sqs::Client {
-        client!(self, aws_sdk_sqs, repeated(SQS_RECEIVE_MAX))
+        aws_sdk_sqs::Client::new(&self.repeated(SQS_RECEIVE_MAX))
     }
 
     pub(super) fn sqs_sender(&self) -> aws_sdk_sqs::Client {
-        client!(self, aws_sdk_sqs, repeated(SQS_SEND_MAX))
+        aws_sdk_sqs::Client::new(&self.repeated(SQS_SEND_MAX))
     }
 
     pub(super) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        client!(self, aws_sdk_dynamodb, repeated(DYNAMODB_CALL_MAX))
+        aws_sdk_dynamodb::Client::new(&self.repeated(DYNAMODB_CALL_MAX))
     }
 
     /// For the accounts of people who delete themselves.
     pub(super) fn cognito(&self) -> aws_sdk_cognitoidentityprovider::Client {
-        client!(self, aws_sdk_cognitoidentityprovider, repeated(ACCOUNT_CALL_MAX))
+        aws_sdk_cognitoidentityprovider::Client::new(&self.repeated(ACCOUNT_CALL_MAX))
     }
 
     /// For the addresses of people who are told something.
     pub(super) fn cognito_directory(&self) -> aws_sdk_cognitoidentityprovider::Client {
-        client!(self, aws_sdk_cognitoidentityprovider, repeated(NOTIFY_CALL_MAX))
+        aws_sdk_cognitoidentityprovider::Client::new(&self.repeated(NOTIFY_CALL_MAX))
     }
 
     /// For the devices of people.
     pub(super) fn sns_devices(&self) -> aws_sdk_sns::Client {
-        client!(self, aws_sdk_sns, repeated(ACCOUNT_CALL_MAX))
+        aws_sdk_sns::Client::new(&self.repeated(ACCOUNT_CALL_MAX))
     }
 
     pub(super) fn sns_post(&self) -> aws_sdk_sns::Client {
-        client!(self, aws_sdk_sns, once(NOTIFY_CALL_MAX), once)
+        aws_sdk_sns::Client::new(&self.once(NOTIFY_CALL_MAX))
     }
 
     pub(super) fn ses(&self) -> aws_sdk_sesv2::Client {
-        client!(self, aws_sdk_sesv2, once(NOTIFY_CALL_MAX), once)
+        aws_sdk_sesv2::Client::new(&self.once(NOTIFY_CALL_MAX))
     }
 
     pub(super) fn ivs(&self) -> aws_sdk_ivs::Client {
-        client!(self, aws_sdk_ivs, once(IVS_CALL_MAX), once)
+        aws_sdk_ivs::Client::new(&self.once(IVS_CALL_MAX))
     }
-}
 
-/// For calls that the SDK may repeat.
-fn repeated(longest: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(AWS_CONNECT_MAX)
-        .operation_attempt_timeout(longest / 3)
-        .operation_timeout(longest)
-        .build()
-}
+    /// For calls that the SDK may repeat.
+    fn repeated(&self, longest: Duration) -> SdkConfig {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(AWS_CONNECT_MAX)
+            .operation_attempt_timeout(longest / 3)
+            .operation_timeout(longest);
+        self.aws.to_builder().timeout_config(timeouts.build()).build()
+    }
 
-/// For calls that are made once.
-fn once(longest: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(AWS_CONNECT_MAX).operation_timeout(longest).build()
+    /// For calls that are made once.
+    fn once(&self, longest: Duration) -> SdkConfig {
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(AWS_CONNECT_MAX).operation_timeout(longest);
+        let retries = RetryConfig::disabled();
+        self.aws.to_builder().timeout_config(timeouts.build()).retry_config(retries).build()
+    }
 }
