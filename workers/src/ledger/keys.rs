@@ -1,8 +1,9 @@
 //! Where things live in Redis. `{shard}` is the hash tag: an auction's state, log and ids, and its
 //! shard's outbox and deadlines share one slot of a Redis Cluster, so one script may touch them all.
 
-use crate::limits::MESSAGES_WAITING_MAX;
 use gavel_core::ids::{AuctionId, IdempotencyKey, MessageId, UserId};
+
+use crate::limits::MESSAGES_WAITING_MAX;
 
 /// The channel that carries wake-ups. A lost message costs a poll interval, never a fact.
 pub(crate) const WAKE_CHANNEL: &str = "gavel:wake";

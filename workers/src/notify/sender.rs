@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use gavel_core::ids::UserId;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,6 @@ use crate::limits::{
     CLAIMED_MAX, NOTIFY_TICK, NOTING_MAX, NOTING_PAUSE, RESEND_PAUSE_MAX, RESEND_PAUSE_MIN,
 };
 use crate::queue::jittered;
-use gavel_core::ids::UserId;
 
 /// Sends notifications.
 #[derive(Clone)]
@@ -198,15 +198,7 @@ impl Parts {
         };
         match sent {
             Ok(message_id) => Step::End(End::Sent(message_id)),
-            Err(NotSent::DeviceLost) => {
-                if let Way::Push(endpoint) = &way
-                    && let Err(error) = self.notifications.lost_device(&user, endpoint).await
-                {
-                    tracing::warn!(?error, "lost device not noted");
-                    return Step::PutOff(pause(claimed.attempts));
-                }
-                Step::PutOff(Duration::ZERO)
-            }
+            Err(NotSent::DeviceLost) => self.without_device(claimed, &user).await,
             Err(NotSent::Refused(cause)) => {
                 tracing::warn!(notification = claimed.id, cause, "message refused for good");
                 Step::End(End::Failed(cause))
@@ -217,9 +209,19 @@ impl Parts {
             }
         }
     }
-}
 
-impl Parts {
+    /// To be sent at once by another way, now that the device is lost.
+    async fn without_device(&self, claimed: &Claimed, user: &UserId) -> Step {
+        let device = claimed.push_endpoint_arn.as_deref().unwrap_or_default();
+        match self.notifications.lost_device(user, device).await {
+            Ok(()) => Step::PutOff(Duration::ZERO),
+            Err(error) => {
+                tracing::warn!(?error, "lost device not noted");
+                Step::PutOff(pause(claimed.attempts))
+            }
+        }
+    }
+
     /// Where it goes: as its reader wants it, or by e-mail when there is no such address.
     async fn way(&self, claimed: &Claimed, user: &UserId) -> Result<Way, Step> {
         if let ("push", Some(endpoint)) = (claimed.channel.as_str(), &claimed.push_endpoint_arn) {
