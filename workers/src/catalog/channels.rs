@@ -7,12 +7,9 @@
 use std::time::Duration;
 
 use gavel_core::ids::AuctionId;
-use gavel_core::time::Timestamp;
 use sqlx::{AssertSqlSafe, FromRow, PgPool};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::row::timestamp;
 use super::{Catalog, CatalogError, Cause, changed, in_time};
 use crate::limits::VIDEO_OF_A_SELLER_MAX;
 
@@ -89,17 +86,6 @@ pub(crate) struct Made {
     pub(crate) playback_url: String,
 }
 
-/// A viewer who may not watch any more, and what the video service must still be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Revocation {
-    /// Of which auction.
-    pub(crate) auction: AuctionId,
-    /// Whom, by their name in the auction.
-    pub(crate) viewer: String,
-    /// Its channel.
-    pub(crate) arn: String,
-}
-
 #[derive(FromRow)]
 struct Row {
     slot: String,
@@ -138,7 +124,7 @@ macro_rules! query {
 /// The channels. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Channels {
-    pool: PgPool,
+    pub(super) pool: PgPool,
 }
 
 impl Catalog {
@@ -161,10 +147,13 @@ impl Channels {
             let mut transaction = self.pool.begin().await?;
             let lock = format!("select pg_advisory_xact_lock({MINTING_LOCK})");
             sqlx::query(AssertSqlSafe(lock)).execute(&mut *transaction).await?;
-            let mint = query!("mint.sql").bind(private).bind(i64::from(spare));
-            let mint = mint.bind(i64::from(most)).bind(VIDEO_OF_A_SELLER_MAX);
-            let surplus = query!("retire_surplus.sql").bind(private).bind(i64::from(spare));
-            surplus.bind(VIDEO_OF_A_SELLER_MAX).execute(&mut *transaction).await?;
+            // Counted under the lock, or several workers would each mint them.
+            let wanted = sqlx::query_scalar(include_str!("queries/channels/wanted.sql"));
+            let wanted = wanted.bind(private).bind(i64::from(spare)).bind(VIDEO_OF_A_SELLER_MAX);
+            let wanted: i64 = wanted.fetch_one(&mut *transaction).await?;
+            let surplus = query!("retire_surplus.sql").bind(private).bind(wanted);
+            surplus.execute(&mut *transaction).await?;
+            let mint = query!("mint.sql").bind(private).bind(wanted).bind(i64::from(most));
             let minted = mint.execute(&mut *transaction).await?.rows_affected();
             transaction.commit().await?;
             Ok(minted)
@@ -203,14 +192,13 @@ impl Channels {
     }
 
     /// Retires the channels of auctions that have been known to be over for longer than `farewell`, and
-    /// those of the wrong kind at once. Gives how many.
-    pub(crate) async fn retire(&self, farewell: Duration) -> Result<u64, CatalogError> {
+    /// those of the wrong kind at once.
+    pub(crate) async fn retire(&self, farewell: Duration) -> Result<(), CatalogError> {
         in_time(query!("mark_over.sql").execute(&self.pool)).await?;
         let closed = query!("retire_closed.sql").bind(farewell.as_secs_f64());
-        let closed = in_time(closed.execute(&self.pool)).await?;
-        let wrong = in_time(query!("retire_wrong_kind.sql").execute(&self.pool)).await?;
-        in_time(query!("forget_revoked.sql").execute(&self.pool)).await?;
-        Ok(closed.rows_affected() + wrong.rows_affected())
+        in_time(closed.execute(&self.pool)).await?;
+        in_time(query!("retire_wrong_kind.sql").execute(&self.pool)).await?;
+        in_time(query!("forget_revoked.sql").execute(&self.pool)).await.map(drop)
     }
 
     /// A channel that has a step to be taken now, for this worker alone during `lease`.
@@ -226,11 +214,11 @@ impl Channels {
         Ok(changed(&in_time(query.execute(&self.pool)).await?))
     }
 
-    /// Notes that a step was taken. Gives whether it had not been noted before.
-    pub(crate) async fn advance(&self, channel: &Channel, to: Stage) -> Result<bool, CatalogError> {
+    /// Notes that a step was taken. Again, it changes nothing.
+    pub(crate) async fn advance(&self, channel: &Channel, to: Stage) -> Result<(), CatalogError> {
         let query =
             query!("advance.sql").bind(channel.slot.to_string()).bind(channel.stage.as_str());
-        Ok(changed(&in_time(query.bind(to.as_str()).execute(&self.pool)).await?))
+        in_time(query.bind(to.as_str()).execute(&self.pool)).await.map(drop)
     }
 
     /// Notes that a step failed and is to be tried again after `pause`.
@@ -281,47 +269,9 @@ impl Channels {
         let rows: Vec<(String, String)> = in_time(query.fetch_all(&self.pool)).await?;
         rows.into_iter().map(|(id, arn)| Ok((parsed(&id)?, arn))).collect()
     }
-
-    /// Keeps a viewer from getting tokens. Gives since when; again, it has to be told again.
-    pub(crate) async fn revoke(
-        &self,
-        auction: &AuctionId,
-        viewer: &str,
-    ) -> Result<Timestamp, CatalogError> {
-        let query = sqlx::query_scalar(include_str!("queries/channels/revoke.sql"));
-        let query = query.bind(auction.as_str()).bind(viewer);
-        let at: OffsetDateTime = in_time(query.fetch_one(&self.pool)).await?;
-        timestamp(at).map_err(CatalogError::Broken)
-    }
-
-    /// Whether a viewer gets no tokens.
-    pub(crate) async fn is_revoked(
-        &self,
-        auction: &AuctionId,
-        viewer: &str,
-    ) -> Result<bool, CatalogError> {
-        let query = sqlx::query_scalar(include_str!("queries/channels/revoked.sql"));
-        in_time(query.bind(auction.as_str()).bind(viewer).fetch_one(&self.pool)).await
-    }
-
-    /// Notes that the video service knows of a revocation.
-    pub(crate) async fn told(&self, auction: &AuctionId, viewer: &str) -> Result<(), CatalogError> {
-        let query = query!("told.sql").bind(auction.as_str()).bind(viewer);
-        in_time(query.execute(&self.pool)).await.map(drop)
-    }
-
-    /// Revocations that the video service does not know of yet.
-    pub(crate) async fn untold(&self, most: u32) -> Result<Vec<Revocation>, CatalogError> {
-        let query = sqlx::query_as(include_str!("queries/channels/untold.sql"));
-        let rows: Vec<(String, String, String)> =
-            in_time(query.bind(i64::from(most)).fetch_all(&self.pool)).await?;
-        rows.into_iter()
-            .map(|(id, viewer, arn)| Ok(Revocation { auction: parsed(&id)?, viewer, arn }))
-            .collect()
-    }
 }
 
-fn parsed(id: &str) -> Result<AuctionId, CatalogError> {
+pub(super) fn parsed(id: &str) -> Result<AuctionId, CatalogError> {
     AuctionId::parse(id).map_err(|error| CatalogError::Broken(error.into()))
 }
 

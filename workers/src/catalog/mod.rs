@@ -7,6 +7,7 @@
 pub(crate) mod channels;
 mod error;
 mod record;
+mod revoked;
 mod row;
 
 use std::future::Future;

@@ -49,7 +49,7 @@ impl Saga {
             }
             Ok(Next::To(to)) => {
                 tracing::debug!(%slot, from = stage, to = to.as_str(), "channel taken further");
-                self.channels.advance(&channel, to).await.map(drop)
+                self.channels.advance(&channel, to).await
             }
             Ok(Next::Gone) => {
                 let arn = channel.made.as_ref().map(|made| made.arn.as_str());
