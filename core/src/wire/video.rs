@@ -45,6 +45,8 @@ pub struct RevocationView {
     #[cfg_attr(feature = "schema", schemars(with = "super::schema::PublicName"))]
     pub viewer_id: String,
     pub revoked_at: Timestamp,
+    /// Whether what they watched has ended; if not yet, it will within moments.
+    pub session_ended: bool,
 }
 
 /// Characters of a viewer's id, which is a public name.

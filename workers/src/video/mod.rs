@@ -180,8 +180,8 @@ impl Video {
         Ok(ingest(&made, &key))
     }
 
-    /// Shuts a viewer out: they get no token any more, and what they watch ends. After an error the
-    /// first is true already, and the role `video` sees to the second.
+    /// Shuts a viewer out: they get no token any more, and what they watch ends. The first is kept
+    /// before anything else. What the video service cannot be told now, the role `video` tells it.
     pub async fn revoke(
         &self,
         auction: &AuctionRecord,
@@ -194,19 +194,32 @@ impl Video {
             return Err(VideoError::Over);
         }
         let revoked_at = self.channels.revoke(&auction.id, viewer).await?;
-        if let Some(Channel { made: Some(made), .. }) = self.channels.of(&auction.id).await? {
-            match self.ivs.revoke(&made.arn, viewer).await {
-                // The channel is being replaced: nobody watches it.
-                Ok(()) | Err(IvsError::NotFound) => {}
-                Err(error) => return Err(error.into()),
+        let session_ended = match self.end_session(&auction.id, viewer).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(auction = %auction.id, %error, "viewer shut out, session not ended yet");
+                false
             }
-            self.channels.told(&auction.id, viewer).await?;
-        }
+        };
         Ok(RevocationView {
             auction_id: auction.id.clone(),
             viewer_id: viewer.to_owned(),
             revoked_at,
+            session_ended,
         })
+    }
+
+    /// Ends what a viewer watches, if there is a channel to watch.
+    async fn end_session(&self, auction: &AuctionId, viewer: &str) -> Result<(), VideoError> {
+        let Some(Channel { made: Some(made), .. }) = self.channels.of(auction).await? else {
+            return Ok(());
+        };
+        match self.ivs.revoke(&made.arn, viewer).await {
+            // The channel is being replaced: nobody watches it.
+            Ok(()) | Err(IvsError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.channels.told(auction, viewer).await?)
     }
 
     /// The channel of an auction.
