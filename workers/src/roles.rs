@@ -116,6 +116,8 @@ struct Worker {
     wakes: Wakes,
     ledger: Ledger,
     catalog: Catalog,
+    /// One for all roles: it paces the process's calls of IVS.
+    video: Video,
     /// Ends what takes requests.
     stop_api: CancellationToken,
     /// Ends everything else.
@@ -131,8 +133,10 @@ impl Worker {
         let catalog = connect_catalog(&config).await?;
         let wakes = Wakes::new(&redis);
         let ledger = Ledger::new(&redis, wakes.relayed.clone(), config.acknowledge);
+        let key = config.playback_key.as_ref().and_then(PlaybackKey::parse);
+        let video = Video::new(&catalog, clients.ivs(), config.deployment.clone(), key);
         let (stop_api, stop) = (CancellationToken::new(), CancellationToken::new());
-        Ok(Self { config, clients, redis, wakes, ledger, catalog, stop_api, stop })
+        Ok(Self { config, clients, redis, wakes, ledger, catalog, video, stop_api, stop })
     }
 
     fn follow_redis(&self, tasks: &mut Tasks) {
@@ -202,15 +206,10 @@ impl Worker {
         Ok(())
     }
 
-    fn channels(&self) -> Video {
-        let key = self.config.playback_key.as_ref().and_then(PlaybackKey::parse);
-        Video::new(&self.catalog, self.clients.ivs(), self.config.deployment.clone(), key)
-    }
-
     fn video(&self, tasks: &mut Tasks) {
         let config = &self.config;
         let spare = Spare { public: config.video_pool, private: config.video_private_pool };
-        let (video, ledger) = (self.channels(), self.ledger.clone());
+        let (video, ledger) = (self.video.clone(), self.ledger.clone());
         tasks.start("video", video::run(video, ledger, spare, Pace::default(), self.stop.clone()));
     }
 
@@ -249,8 +248,9 @@ impl Worker {
         people: api::People,
         metrics: impl Fn() -> String + Send + Sync + 'static,
     ) -> api::Deps {
-        let (ledger, catalog) = (self.ledger.clone(), self.catalog.clone());
-        api::Deps::new(&self.config, ledger, catalog, self.bids(), people, self.channels(), metrics)
+        let (ledger, catalog, video) =
+            (self.ledger.clone(), self.catalog.clone(), self.video.clone());
+        api::Deps::new(&self.config, ledger, catalog, self.bids(), people, video, metrics)
     }
 }
 
