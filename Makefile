@@ -29,12 +29,15 @@ test: ## run every test, each with a stack of its own where it needs one
 	@infra/local/install test
 	@$(MAKE) --no-print-directory programs STEP=2 STEPS=4
 	@echo "[4/4] running the tests"
-	@cargo nextest run --workspace
+	@$(NEXTEST) --workspace
 
 infra-test: ## make every stack in the emulator, run Gavel on them, say what became of each resource
 	@infra/local/install test
 	@$(MAKE) --no-print-directory programs STEP=1 STEPS=2
-	@cargo nextest run --workspace -E 'binary(infrastructure)' --success-output final
+	@$(NEXTEST) --workspace -E 'binary(infrastructure)' --success-output final
+
+# A failing test says what went wrong in its error; a hundred lines of the runtime's frames would hide it.
+NEXTEST := RUST_LIB_BACKTRACE=0 cargo nextest run
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)

@@ -35,16 +35,13 @@ pub(super) async fn things(world: &World) -> Result<Things> {
     ] {
         let auction = world.live_auction(long(changes)).await?;
         for (bidder, amount) in [(0, 100), (1, 200), (0, 300)] {
-            let placed = world.bid(&auction, &world.bidders[bidder], amount).await?;
-            ensure!(placed.status == 201, "no bid: {placed:?}");
-            bids.push(text(&placed.body["bid_id"]));
+            bids.push(place(world, &auction, &world.bidders[bidder], amount).await?);
         }
         auctions.push(auction);
     }
     for action in ["pause", "close", "cancel"] {
         let auction = world.live_auction(long(json!({}))).await?;
-        let placed = world.bid(&auction, &world.bidders[0], 100).await?;
-        ensure!(placed.status == 201, "no bid: {placed:?}");
+        place(world, &auction, &world.bidders[0], 100).await?;
         act(world, &auction, action, &world.seller).await?;
         auctions.push(auction);
     }
@@ -70,6 +67,15 @@ pub(super) async fn things(world: &World) -> Result<Things> {
         ("own", own),
         ("keys", keys),
     ]))
+}
+
+/// Places a bid as an app does, which asks again under the same key after a 503. Gives its id.
+async fn place(world: &World, auction: &str, bidder: &Bidder, amount: u64) -> Result<String> {
+    let key = key();
+    let ask = || world.bid_as(auction, bidder, &key, amount);
+    let placed = eventually("a bid's answer", WITHIN, ask, |reply| reply.status != 503).await?;
+    ensure!(matches!(placed.status, 200 | 201), "no bid: {placed:?}");
+    Ok(text(&placed.body["bid_id"]))
 }
 
 /// Auctions of `bidders[0]`, scheduled and live, and one that is not theirs to drive.
@@ -170,8 +176,19 @@ pub(super) async fn run(world: &World, things: &Things, asker: Option<&Bidder>) 
     let output = output.context("schemathesis takes too long")??;
     let told = String::from_utf8_lossy(&output.stdout);
     let complaints = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the contract is not kept:\n{told}\n{complaints}");
+    ensure!(
+        output.status.success(),
+        "the contract is not kept:\n{told}\n{complaints}\nThe worker's warnings:\n{}",
+        warnings(world)?
+    );
     every_operation_succeeded(&report)
+}
+
+/// Why the worker did not serve what it did not serve.
+fn warnings(world: &World) -> Result<String> {
+    let log = std::fs::read_to_string(world.stack.logs().join("workers.log"))?;
+    let warnings = log.lines().filter(|line| !line.contains("\"level\":\"INFO\""));
+    Ok(warnings.collect::<Vec<_>>().join("\n"))
 }
 
 /// The committed settings, with who asks and what there is.
