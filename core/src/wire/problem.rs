@@ -34,6 +34,8 @@ pub enum Code {
     AuctionNotScheduled,
     /// Over.
     AuctionClosed,
+    /// The auction has none yet, and only when older ones of its seller are over.
+    NoVideo,
     /// The chat of an auction that was over long ago.
     ChatClosed,
     /// Somebody else has that display name.
@@ -75,6 +77,7 @@ impl Code {
             Self::AuctionNotLive
             | Self::AuctionNotScheduled
             | Self::AuctionClosed
+            | Self::NoVideo
             | Self::ChatClosed
             | Self::NameTaken
             | Self::AccountInUse
@@ -104,6 +107,7 @@ impl Code {
             Self::AuctionNotLive => "The auction is not live",
             Self::AuctionNotScheduled => "The auction is not scheduled any more",
             Self::AuctionClosed => "The auction is closed",
+            Self::NoVideo => "The auction has no video yet",
             Self::ChatClosed => "The chat is closed",
             Self::NameTaken => "Somebody else has that name",
             Self::AccountInUse => "The account is still needed",

@@ -84,6 +84,8 @@ impl ApiError {
                     (Problem::new(Code::RateLimited, detail), None)
                 }
                 VideoError::NotPrivate => (not_private(), None),
+                VideoError::BeingMade => (being_made(), None),
+                VideoError::NotItsTurn => (Problem::new(Code::NoVideo, error.to_string()), None),
                 VideoError::Unavailable(cause) => unavailable(cause),
                 VideoError::Catalog(error) => Self::Catalog(error).problem(),
             },
@@ -246,6 +248,10 @@ fn sign_in_first() -> Problem {
 fn not_private() -> Problem {
     let reason = "names a viewer of a public auction, which shuts nobody out";
     Problem::invalid(vec![FieldError::new("viewer_id", reason)])
+}
+
+fn being_made() -> Problem {
+    Problem::new(Code::Unavailable, "the auction's video channel is being made; try again")
 }
 
 fn not_found(detail: &str) -> Problem {

@@ -118,21 +118,21 @@ fn show_ingest() -> Operation {
     Operation::new("getIngest", "Show where to send the video", Access::SignedIn)
         .about("To its seller only. Whoever has the stream key can send.")
         .answers::<IngestView>(200, "The server and the stream key.")
-        .refuses(&[Code::Forbidden, Code::AuctionClosed])
+        .refuses(&[Code::Forbidden, Code::AuctionClosed, Code::NoVideo])
 }
 
 fn reset_key() -> Operation {
     Operation::new("resetStreamKey", "Replace the stream key", Access::SignedIn)
         .about("Whoever sends with the old one is cut off.")
         .answers::<IngestView>(200, "The server and the new stream key.")
-        .refuses(&[Code::Forbidden, Code::AuctionClosed])
+        .refuses(&[Code::Forbidden, Code::AuctionClosed, Code::NoVideo])
 }
 
 fn show_playback() -> Operation {
     Operation::new("getPlayback", "Show where to watch the video", Access::Anyone)
         .about("A private auction's takes a signed-in user, and a new token every ten minutes.")
         .answers::<PlaybackView>(200, "What a player needs.")
-        .refuses(&[Code::Forbidden, Code::AuctionClosed])
+        .refuses(&[Code::Forbidden, Code::AuctionClosed, Code::NoVideo])
 }
 
 fn revoke_viewer() -> Operation {

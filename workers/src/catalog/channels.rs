@@ -185,6 +185,12 @@ impl Channels {
         }
     }
 
+    /// Whether an auction is to have a channel yet: see [`VIDEO_OF_A_SELLER_MAX`].
+    pub(crate) async fn has_turn(&self, auction: &AuctionId) -> Result<bool, CatalogError> {
+        let query = sqlx::query_scalar("select has_channel_turn($1, $2)").bind(auction.as_str());
+        in_time(query.bind(VIDEO_OF_A_SELLER_MAX).fetch_one(&self.pool)).await
+    }
+
     /// The channel of an auction that is not over.
     pub(crate) async fn of(&self, auction: &AuctionId) -> Result<Option<Channel>, CatalogError> {
         let query = query!("of_auction.sql" as rows).bind(auction.as_str());

@@ -35,7 +35,7 @@ pub(crate) use self::token::PlaybackKey;
 use crate::catalog::channels::{Channel, Channels, Made};
 use crate::catalog::{AuctionRecord, Catalog, CatalogError};
 use crate::ledger::Ledger;
-use crate::limits::KEY_ATTEMPTS_MAX;
+use crate::limits::{KEY_ATTEMPTS_MAX, VIDEO_OF_A_SELLER_MAX};
 
 /// Why somebody was not served.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,13 @@ pub enum VideoError {
         /// Until they may ask again.
         retry_after_s: u64,
     },
-    /// Not now: the channel is being made, or the video service is in trouble. Asking again is safe.
+    /// The channel is being made.
+    #[error("the channel is being made")]
+    BeingMade,
+    /// Its seller has video in as many auctions as one may.
+    #[error("its seller has video in {VIDEO_OF_A_SELLER_MAX} older auctions")]
+    NotItsTurn,
+    /// Not now: the video service is in trouble. Asking again is safe.
     #[error("not now: {0}")]
     Unavailable(String),
     /// The catalogue said no, or nothing.
@@ -229,7 +235,8 @@ impl Video {
         }
         match self.channels.of(&auction.id).await? {
             Some(Channel { made: Some(made), .. }) => Ok(made),
-            _ => Err(unavailable("the auction's channel is being made")),
+            _ if self.channels.has_turn(&auction.id).await? => Err(VideoError::BeingMade),
+            _ => Err(VideoError::NotItsTurn),
         }
     }
 

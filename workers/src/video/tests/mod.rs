@@ -253,6 +253,11 @@ async fn nobody_takes_all_channels_with_auctions_of_their_own() {
     let stock = bench.stock(0, 0);
     stock.saga.step().await.unwrap();
     assert_eq!(channels.assign(&auctions[most].id).await.unwrap(), None, "not its turn");
+    let (video, now) = (bench.video(), Timestamp::from_ms(1_795_411_020_000));
+    let refused = video.playback(&auctions[most], None, now).await;
+    assert!(matches!(refused, Err(VideoError::NotItsTurn)), "{refused:?}");
+    let soon = video.playback(&auctions[most - 1], None, now).await;
+    assert!(matches!(soon, Err(VideoError::BeingMade)), "{soon:?}");
     bench.cancel(&auctions[0]).await;
     assert_eq!(waiting().await, ids(&auctions[1..]), "one is over, the next may have one");
     assert!(channels.assign(&auctions[most].id).await.unwrap().is_some());
@@ -271,7 +276,7 @@ async fn an_auction_that_becomes_private_never_shows_its_public_channel_again() 
     let (video, viewer) = (bench.video(), UserId::parse("viewer").unwrap());
     let now = Timestamp::from_ms(1_795_411_020_000);
     let refused = video.playback(&auction, Some(&viewer), now).await;
-    assert!(matches!(refused, Err(VideoError::Unavailable(_))), "{refused:?}");
+    assert!(matches!(refused, Err(VideoError::BeingMade)), "{refused:?}");
     let private = bench.channel_of(&auction).await;
     assert!(private.private && private.slot != public.slot);
     bench.work_until("the old one goes", |rows, arns| (rows.len(), arns.len()) == (1, 1)).await;

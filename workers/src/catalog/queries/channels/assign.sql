@@ -12,14 +12,6 @@ where slot = (
         for update of spare skip locked
     )
   and state = 'ready'
-  and (select count(*)
-       from (
-           select
-           from auctions
-           join auctions as older on older.seller_id = auctions.seller_id
-           where auctions.id = $1 and older.status <> 'closed'
-             and (older.created_at, older.id) < (auctions.created_at, auctions.id)
-           limit $2
-       ) as few) < $2
+  and has_channel_turn($1, $2)
   and not exists (select from channels taken where taken.auction_id = $1)
 returning slot::text as slot, private, state, arn, ingest_endpoint, playback_url, failures
