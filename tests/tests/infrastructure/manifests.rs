@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use gavel_local::paths;
 use gavel_tests::stacks::{ROLES, Template};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Where they are; what an overlay changes is its deployment's.
 const BASE: &str = "infra/k8s/base";
@@ -62,7 +62,7 @@ fn every_role_has_workers_that_may_little_and_stop_in_order() -> Result<()> {
         let deployment = find(&objects, "Deployment", &name)?;
         let pod = &deployment["spec"]["template"]["spec"];
         let container = &pod["containers"][0];
-        assert_eq!(container["args"], serde_json::json!(["run", "--roles", role]));
+        assert_eq!(container["args"], json!(["run", "--roles", role]));
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{name}");
         assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
         let limits = &container["securityContext"];
@@ -139,13 +139,28 @@ fn the_edge_is_told_every_variable_it_requires_and_none_it_does_not_know() -> Re
 
     let objects = objects()?;
     let spin_app = &find(&objects, "SpinApp", "gavel-edge")?["spec"];
+    let config = &find(&objects, "ConfigMap", "gavel-edge")?["data"];
+    let configured: Vec<Value> =
+        config.as_object().into_iter().flatten().map(|(name, _)| json!({"name": name})).collect();
+    let configured = json!(configured);
+    for told in spin_app["variables"].as_array().into_iter().flatten() {
+        let from = &told["valueFrom"]["configMapKeyRef"];
+        if from.is_null() {
+            continue;
+        }
+        let name = told["name"].as_str().unwrap_or_default();
+        let key = format!("SPIN_VARIABLE_{}", name.to_uppercase());
+        assert_eq!((&from["name"], &from["key"]), (&json!("gavel-edge"), &json!(key)));
+        assert!(from["optional"] == true || config[&key].is_string(), "nothing says {key}");
+    }
     let host = edge_host()?;
+    assert_eq!(host["envFrom"], json!([{"configMapRef": {"name": "gavel-edge"}}]));
     let fargate = Template::read(&paths::checkout().join("infra/cloudformation/edge.yaml"))?;
     let task = fargate.resources().find(|(name, ..)| *name == "Task").context("no task")?.2;
     let task = &task["Properties"]["ContainerDefinitions"][0];
     for (place, lists) in [
         ("the SpinApp", vec![&spin_app["variables"]]),
-        ("gavel-host in Kubernetes", vec![&host["env"]]),
+        ("gavel-host in Kubernetes", vec![&host["env"], &configured]),
         ("gavel-host on Fargate", vec![&task["Environment"], &task["Secrets"]]),
     ] {
         let told = lists.into_iter().flat_map(|list| list.as_array().into_iter().flatten());
@@ -169,9 +184,9 @@ fn no_edge_is_taken_away_because_its_region_does_not_answer() -> Result<()> {
     Ok(())
 }
 
-/// The container of alternatives/edge-host.yaml.
+/// The container of alternatives/edge-host/deployment.yaml.
 fn edge_host() -> Result<Value> {
-    let path = paths::checkout().join("infra/k8s/alternatives/edge-host.yaml");
+    let path = paths::checkout().join("infra/k8s/alternatives/edge-host/deployment.yaml");
     let text = std::fs::read_to_string(path)?;
     let first = serde_yaml_ng::Deserializer::from_str(&text).next().context("it is empty")?;
     Ok(Value::deserialize(first)?["spec"]["template"]["spec"]["containers"][0].take())
