@@ -34,7 +34,8 @@ pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const HEADERS_MAX: usize = 100;
 
 /// How long a client may take to send a request's head, and how long a kept-alive connection may
-/// stay silent. Above the 60 s idle time of common load balancers, so that they close first.
+/// stay silent. Above the 60 s idle time of common load balancers and of ours (the stack `edge`), so
+/// that they close first.
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Pause after a failed `accept` (out of file descriptors, mostly), so that the loop cannot spin.
@@ -100,3 +101,16 @@ pub const OUTBOUND_IDLE_PER_HOST_MAX: usize = 128;
 /// How long an idle upstream connection is kept. Below the idle time of common load balancers (60 s),
 /// so that we close first and no request meets a connection that is going away.
 pub const OUTBOUND_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_load_balancer_closes_silent_connections_before_we_do() {
+        let stack = include_str!("../../../infra/cloudformation/edge.yaml");
+        let idle = stack.split("idle_timeout.timeout_seconds, Value: \"").nth(1).unwrap();
+        let idle = Duration::from_secs(idle.split('"').next().unwrap().parse().unwrap());
+        assert!(idle < HEADER_READ_TIMEOUT, "the balancer waits {idle:?}");
+    }
+}
