@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::clients::Clients;
 use self::tasks::{Tasks, drained};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, CatalogError};
 use crate::chat::{self, Archive, Chat, Mutes, Outgoing};
 use crate::config::Config;
 use crate::ledger::keys::Outlet;
@@ -49,7 +49,8 @@ pub enum Role {
 
 /// Brings the database's tables up to date.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-    let catalog = connect_catalog(config).await?;
+    let (catalog, answer) = connect_catalog(config).await?;
+    answer.context("cannot connect to PostgreSQL")?;
     catalog.migrate().await.context("cannot migrate the database")?;
     tracing::info!("database is up to date");
     Ok(())
@@ -130,7 +131,11 @@ impl Worker {
         let urls = config.redis_url.expose_secret();
         let connecting = ledger::connect(urls, config.redis_cluster, config.shards);
         let redis = connecting.await.context("cannot connect to Redis")?;
-        let catalog = connect_catalog(&config).await?;
+        let (catalog, answer) = connect_catalog(&config).await?;
+        if let Err(error) = answer {
+            // Bids and closings do without it, and a worker that would not start could take none.
+            tracing::warn!(?error, "PostgreSQL does not answer; starting without it");
+        }
         let wakes = Wakes::new(&redis);
         let ledger = Ledger::new(&redis, wakes.relayed.clone(), config.acknowledge);
         let key = config.playback_key.as_ref().and_then(PlaybackKey::parse);
@@ -254,7 +259,15 @@ impl Worker {
     }
 }
 
-async fn connect_catalog(config: &Config) -> anyhow::Result<Catalog> {
+/// The catalogue, and whether it answers. One that refuses us (a wrong password, no such database) is an
+/// error.
+async fn connect_catalog(config: &Config) -> anyhow::Result<(Catalog, Result<(), CatalogError>)> {
     let url = config.database_url.expose_secret();
-    Catalog::connect(url, config.postgres_connections).await.context("cannot connect to PostgreSQL")
+    let catalog = Catalog::new(url, config.postgres_connections)?;
+    match catalog.ping().await {
+        Err(error @ CatalogError::Broken(_)) => {
+            Err(error).context("PostgreSQL refuses the connection")
+        }
+        answer => Ok((catalog, answer)),
+    }
 }

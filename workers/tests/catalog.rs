@@ -18,7 +18,7 @@ use uuid::Uuid;
 async fn catalog() -> (Stack, Catalog) {
     let options = Options::services_for_tests().expect("ports are free");
     let stack = Stack::start(options).await.expect("infra/local/install has run");
-    let catalog = Catalog::connect(&stack.settings.database_url, 5).await.unwrap();
+    let catalog = Catalog::new(&stack.settings.database_url, 5).unwrap();
     catalog.migrate().await.unwrap();
     (stack, catalog)
 }

@@ -157,6 +157,26 @@ async fn without_postgres_auctions_close_on_time_and_are_recorded_later() -> Res
 }
 
 #[tokio::test]
+async fn a_worker_that_starts_without_postgres_takes_bids_and_finds_it_later() -> Result<()> {
+    let mut world = World::start().await?;
+    let fixed = json!({"window_s": 0, "extension_s": 0, "max_extensions": 0});
+    let body = json!({"duration_s": 20, "soft_close": fixed});
+    let auction = world.live_auction(body).await?;
+    world.stack.postgres.stop().await?;
+    world.stack.workers[0].kill().await?;
+    world.stack.workers[0].start().await?;
+    let bid = world.bid(&auction, &world.bidders[0], 100).await?;
+    assert_eq!((bid.status, &bid.body["acknowledged"]), (201, &json!("queue")), "{bid:?}");
+    let closed = |state: &serde_json::Value| state["status"] == "closed";
+    world.until(&auction, Duration::from_secs(25), closed).await?;
+
+    world.stack.postgres.start().await?;
+    let result = evidence::result(&world.stack, &auction, Duration::from_secs(20)).await?;
+    assert_eq!((result.outcome.as_deref(), result.hammer_price), (Some("sold"), Some(100)));
+    world.stack.stop().await
+}
+
+#[tokio::test]
 async fn a_result_is_recorded_although_every_worker_died_in_between() -> Result<()> {
     let mut world = World::start().await?;
     world.stack.add_worker(&WorkerOptions::named("second")).await?;

@@ -53,9 +53,9 @@ struct Position {
 }
 
 impl Catalog {
-    /// Connects with at most `connections` connections. An error when the URL (`postgres://…`) is
-    /// not one or nobody answers.
-    pub async fn connect(url: &str, connections: u32) -> Result<Self, CatalogError> {
+    /// A catalogue of at most `connections` connections, none of them open yet: whoever needs one
+    /// makes it. An error when the URL (`postgres://…`) is not one.
+    pub fn new(url: &str, connections: u32) -> Result<Self, CatalogError> {
         let options: PgConnectOptions = url.parse()?;
         let pool = PgPoolOptions::new()
             .max_connections(connections)
@@ -69,8 +69,7 @@ impl Catalog {
                         .map(drop)
                 })
             })
-            .connect_with(options.application_name("gavel"))
-            .await?;
+            .connect_lazy_with(options.application_name("gavel"));
         Ok(Self { pool })
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn amount(minor: u64) -> Amount {
 pub(crate) async fn world() -> World {
     let options = Options::services_for_tests().expect("ports are free");
     let stack = Stack::start(options).await.expect("infra/local/install has run");
-    let catalog = Catalog::connect(&stack.settings.database_url, 5).await.unwrap();
+    let catalog = Catalog::new(&stack.settings.database_url, 5).unwrap();
     catalog.migrate().await.unwrap();
     let pool = PgPool::connect(&stack.settings.database_url).await.unwrap();
     let subject = stack.sign_in("seller").await.unwrap().subject().unwrap();

@@ -69,7 +69,7 @@ impl Bench {
         let postgres = Postgres::start(&dir, &dir, port, false).await.unwrap();
         postgres.create_database("gavel").await.unwrap();
         let url = postgres.url("gavel");
-        let catalog = Catalog::connect(&url, 5).await.unwrap();
+        let catalog = Catalog::new(&url, 5).unwrap();
         catalog.migrate().await.unwrap();
         let pool = PgPool::connect(&url).await.unwrap();
         let (fake, mut serving) = (FakeIvs::new(), JoinSet::new());
