@@ -14,6 +14,9 @@ use crate::limits::AMOUNT_MAX;
 pub struct Amount(u64);
 
 impl Amount {
+    /// The largest amount: [`AMOUNT_MAX`].
+    pub const MAX: Self = Self(AMOUNT_MAX);
+
     /// An amount of `minor` minor units, or `None` above [`AMOUNT_MAX`].
     #[must_use]
     pub const fn new(minor: u64) -> Option<Self> {

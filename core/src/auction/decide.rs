@@ -116,11 +116,16 @@ fn place(state: &Auction, bid: &PlaceBid, now: Timestamp) -> Result<Vec<Event>, 
         return Err(Refusal::BidAboveCeiling { ceiling });
     }
     let minimum = state.minimum_next();
-    if bid.amount < minimum {
+    if minimum.is_none_or(|minimum| bid.amount < minimum) {
         return Err(Refusal::BidTooLow { minimum });
     }
+    let bought_now = state.buy_now().filter(|buy_now| bid.amount >= *buy_now);
+    if bought_now.is_none()
+        && let Some(maximum) = binding_maximum(state, bid)
+    {
+        return Err(Refusal::MaximumNotRaised { maximum });
+    }
 
-    let bought_now = buys_now(state, bid.amount);
     let (status, price) =
         bought_now.map_or_else(|| contest(state, bid), |price| (BidStatus::Leading, price));
     // Nobody takes the lead without raising the price, so the price alone tells whether either moved;
@@ -137,7 +142,8 @@ fn place(state: &Auction, bid: &PlaceBid, now: Timestamp) -> Result<Vec<Event>, 
         status,
         outbid: outbid_by(state, bid, status),
         price,
-        minimum_next: price.plus(state.terms.increments.step(price)),
+        minimum_next: state.terms.minimum_after(price).filter(|_| bought_now.is_none()),
+        buy_now_open: state.terms.buy_now_at(Some(price)).is_some(),
         ends_at: new_end.unwrap_or(ends_at),
         extended: new_end.is_some(),
         stamp: now.max(state.last_stamp.plus_ms(1)),
@@ -172,12 +178,11 @@ fn accepting_until(state: &Auction, bid: &PlaceBid, now: Timestamp) -> Result<Ti
     }
 }
 
-/// The buy-now price, when `amount` reaches it while the price is still below it.
-fn buys_now(state: &Auction, amount: Amount) -> Option<Amount> {
-    state
-        .terms
-        .buy_now_price
-        .filter(|buy_now| amount >= *buy_now && state.price.is_none_or(|price| price < *buy_now))
+/// The maximum the bidder is bound to already, when `bid` names a lower one: a leader may raise their
+/// maximum, not take it back.
+fn binding_maximum(state: &Auction, bid: &PlaceBid) -> Option<Amount> {
+    let lead = state.lead.as_ref().filter(|lead| lead.bidder == bid.bidder);
+    lead.map(|lead| lead.max).filter(|bound| bid.max.max(bid.amount) < *bound)
 }
 
 /// Who leads after a bid, and at what price (proxy bidding, then the reserve).

@@ -95,8 +95,11 @@ pub struct AcceptedBid {
     pub outbid: Option<UserId>,
     /// The visible price after it.
     pub price: Amount,
-    /// The least next bid after it.
-    pub minimum_next: Amount,
+    /// The least next bid after it; none when nothing can follow.
+    pub minimum_next: Option<Amount>,
+    /// Whether anybody can still buy the lot at once, whatever maximum this bid gave.
+    #[serde(default)]
+    pub buy_now_open: bool,
     /// The end after it.
     pub ends_at: Timestamp,
     /// Whether it moved the end.
@@ -120,7 +123,8 @@ pub enum BidStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "result")]
 pub enum Outcome {
-    /// To the highest maximum, at the visible price.
+    /// To the highest maximum, at the visible price; or to whoever bought it at the buy-now price,
+    /// whatever maxima others had given.
     Sold {
         /// Who won.
         winner: UserId,

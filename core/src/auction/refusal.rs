@@ -2,14 +2,21 @@
 
 use crate::money::{Amount, Currency};
 
-/// Why `decide` refused. `Display` is fit for the caller: it never names a reserve or a maximum.
+/// Why `decide` refused. `Display` is fit for the caller: it never names a reserve, nor a maximum
+/// that is not the caller's own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The amount is below the least next bid.
-    #[error("the bid is below the minimum of {minimum}")]
+    #[error("{}", too_low(*.minimum))]
     BidTooLow {
-        /// The least next bid.
-        minimum: Amount,
+        /// The least next bid; none when the price has reached the most anybody may bid.
+        minimum: Option<Amount>,
+    },
+    /// The leader offers less than they are bound to already.
+    #[error("you lead, and your maximum of {maximum} holds: a bid can only raise it")]
+    MaximumNotRaised {
+        /// The maximum that holds. Told to the leader, whose own it is, and to nobody else.
+        maximum: Amount,
     },
     /// The amount or the maximum is above what this auction takes.
     #[error("the bid is above this auction's ceiling of {ceiling}")]
@@ -46,7 +53,8 @@ pub enum Refusal {
 impl Refusal {
     /// Whether an older state of the same epoch proves it as well as a fresh one: the price only
     /// rises, closed stays closed, the terms and the seller never change. A paused auction may have
-    /// been resumed and an end may have been moved since, so those need a fresh state.
+    /// been resumed, an end may have been moved and a maximum raised since, so those need a fresh
+    /// state.
     #[must_use]
     pub const fn proved_by_old_state(&self) -> bool {
         match self {
@@ -55,7 +63,18 @@ impl Refusal {
             | Self::WrongCurrency { .. }
             | Self::SellerCannotBid
             | Self::Closed => true,
-            Self::NotDue | Self::NotLive | Self::TimeUp | Self::NotEnded => false,
+            Self::MaximumNotRaised { .. }
+            | Self::NotDue
+            | Self::NotLive
+            | Self::TimeUp
+            | Self::NotEnded => false,
         }
     }
+}
+
+fn too_low(minimum: Option<Amount>) -> String {
+    minimum.map_or_else(
+        || "the price has reached the most anybody may bid".to_owned(),
+        |minimum| format!("the bid is below the minimum of {minimum}"),
+    )
 }

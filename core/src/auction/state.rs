@@ -103,14 +103,27 @@ impl Auction {
         }
     }
 
-    /// The least amount the next bid may offer: the starting price while nobody leads, else the
-    /// price plus its step.
+    /// The least amount the next bid may offer: the starting price while nobody leads, else what
+    /// [`Terms::minimum_after`] says. None when nothing can follow: the price has reached the most
+    /// anybody may bid, or the auction is over.
+    ///
+    /// Never falls within an epoch, none counting as the largest.
     #[must_use]
-    pub fn minimum_next(&self) -> Amount {
-        match self.price {
-            None => self.terms.starting_price,
-            Some(price) => price.plus(self.terms.increments.step(price)),
+    pub fn minimum_next(&self) -> Option<Amount> {
+        if self.is_over() {
+            return None;
         }
+        self.price.map_or(Some(self.terms.starting_price), |price| self.terms.minimum_after(price))
+    }
+
+    /// The buy-now price while it is on offer: until the price has reached it or the auction is over.
+    #[must_use]
+    pub fn buy_now(&self) -> Option<Amount> {
+        if self.is_over() { None } else { self.terms.buy_now_at(self.price) }
+    }
+
+    const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Closed { .. })
     }
 
     /// The end, while there is one: live auctions only.
@@ -141,7 +154,8 @@ impl Auction {
         }
     }
 
-    /// Whether the price has reached the reserve; true when there is none and somebody leads.
+    /// Whether the lot would be sold at this price: it has reached the reserve, or there is none and
+    /// somebody leads.
     #[must_use]
     pub fn reserve_met(&self) -> bool {
         self.price.is_some_and(|price| self.terms.reserve_price.is_none_or(|least| price >= least))

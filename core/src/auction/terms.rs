@@ -31,6 +31,30 @@ pub struct Terms {
     pub grace_ms: u64,
 }
 
+impl Terms {
+    /// The most anybody may bid: the ceiling, or without one what an amount can be.
+    #[must_use]
+    pub fn most(&self) -> Amount {
+        self.bid_ceiling.unwrap_or(Amount::MAX)
+    }
+
+    /// The least amount that may follow `price`: one step more, but never more than the terms still
+    /// make possible and sufficient, which is the most anybody may bid and, while it is on offer, the
+    /// buy-now price. None when the price has reached the most: nothing can follow.
+    #[must_use]
+    pub fn minimum_after(&self, price: Amount) -> Option<Amount> {
+        let most = self.most();
+        let enough = self.buy_now_at(Some(price)).map_or(most, |buy_now| buy_now.min(most));
+        (price < most).then(|| price.plus(self.increments.step(price)).min(enough))
+    }
+
+    /// The buy-now price while it is on offer: until the price has reached it.
+    #[must_use]
+    pub fn buy_now_at(&self, price: Option<Amount>) -> Option<Amount> {
+        self.buy_now_price.filter(|buy_now| price.is_none_or(|price| price < *buy_now))
+    }
+}
+
 /// One band of an increment table: from this price on, bids rise by `step`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

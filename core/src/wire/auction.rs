@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::body::{InvalidBody, read_object};
 use super::fields::Fields;
-use crate::auction::{Band, Increments, SoftClose, Terms};
+use crate::auction::{Auction, Band, Increments, Phase, SoftClose, Terms};
 use crate::ids::{AuctionId, UserId};
 use crate::limits::{
     DESCRIPTION_CHARS_MAX, DURATION_S_MAX, DURATION_S_MIN, EXTENSIONS_MAX, GRACE_MS_MAX,
@@ -185,6 +185,50 @@ impl Status {
     }
 }
 
+/// Where an auction is at an instant of the server's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ShownStatus {
+    /// Not open yet.
+    Scheduled,
+    /// Taking bids.
+    Live,
+    /// Its time is up, its result not settled: bids that reached the edge before the end may still
+    /// count, and may move it. Any other is refused as too late.
+    Closing,
+    /// Stopped for now.
+    Paused,
+    /// Over.
+    Closed,
+}
+
+impl ShownStatus {
+    /// That of `state` at `now`.
+    #[must_use]
+    pub fn of(state: &Auction, now: Timestamp) -> Self {
+        match state.phase {
+            Phase::Live { ends_at } if now >= ends_at => Self::Closing,
+            Phase::Live { .. } => Self::Live,
+            Phase::Scheduled => Self::Scheduled,
+            Phase::Paused { .. } => Self::Paused,
+            Phase::Closed { .. } => Self::Closed,
+        }
+    }
+}
+
+/// As the catalogue was last told.
+impl From<Status> for ShownStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Scheduled => Self::Scheduled,
+            Status::Live => Self::Live,
+            Status::Paused => Self::Paused,
+            Status::Closed => Self::Closed,
+        }
+    }
+}
+
 /// An auction as shown. The reserve is filled in for its seller only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -204,7 +248,12 @@ pub struct AuctionView {
     pub starting_price: Amount,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reserve_price: Option<Amount>,
+    /// Whether there is a reserve, which only the seller is told.
+    pub has_reserve: bool,
+    /// Whoever bids this much, while `buy_now_open`, has the lot at once, whatever maxima others gave.
     pub buy_now_price: Option<Amount>,
+    /// Whether it is still on offer: the price is below it, and the auction not over.
+    pub buy_now_open: bool,
     pub bid_ceiling: Option<Amount>,
     pub increments: Increments,
     pub opens_at: Option<Timestamp>,
@@ -212,7 +261,7 @@ pub struct AuctionView {
     pub soft_close: SoftCloseView,
     pub grace_ms: u64,
     pub private: bool,
-    pub status: Status,
+    pub status: ShownStatus,
     pub created_at: Timestamp,
     pub ends_at: Option<Timestamp>,
     /// `sold`, `unsold` or `cancelled`, once closed.

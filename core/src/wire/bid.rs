@@ -66,8 +66,11 @@ pub struct BidReceipt {
     pub amount: Amount,
     /// The visible price right after it.
     pub price: Amount,
-    /// The least next bid right after it.
-    pub minimum_next: Amount,
+    /// The least next bid right after it; null when nothing can follow.
+    pub minimum_next: Option<Amount>,
+    /// Whether the auction's `buy_now_price` was still on offer right after it. While it is, anybody
+    /// who bids it has the lot at once, whatever maximum was given with this bid.
+    pub buy_now_open: bool,
     /// The end right after it.
     pub ends_at: Timestamp,
     /// Whether it moved the end.
@@ -88,6 +91,7 @@ impl BidReceipt {
             amount: bid.amount,
             price: bid.price,
             minimum_next: bid.minimum_next,
+            buy_now_open: bid.buy_now_open,
             ends_at: bid.ends_at,
             extended: bid.extended,
             acknowledged,

@@ -18,7 +18,7 @@ mod video;
 mod views;
 
 pub use assertion::{ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, body_digest};
-pub use auction::{AuctionView, CreateAuction, Status};
+pub use auction::{AuctionView, CreateAuction, ShownStatus, Status};
 pub use bid::{BidReceipt, BidRequest, Level};
 pub use body::{InvalidBody, read_object};
 pub use chat::{ChatDeleted, ChatMessage, ChatMute, ChatRequest};

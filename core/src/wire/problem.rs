@@ -44,6 +44,8 @@ pub enum Code {
     AccountInUse,
     /// Below the least next bid, which `minimum` gives.
     BidTooLow,
+    /// The leader's maximum, which `maximum` gives, is above what this bid offers, and it holds.
+    MaximumNotRaised,
     /// The key was used with another body.
     IdempotencyConflict,
     /// Longer than the limit of its kind.
@@ -82,6 +84,7 @@ impl Code {
             | Self::NameTaken
             | Self::AccountInUse
             | Self::BidTooLow
+            | Self::MaximumNotRaised
             | Self::IdempotencyConflict => 409,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
@@ -112,6 +115,7 @@ impl Code {
             Self::NameTaken => "Somebody else has that name",
             Self::AccountInUse => "The account is still needed",
             Self::BidTooLow => "The bid is too low",
+            Self::MaximumNotRaised => "Your maximum is higher, and it holds",
             Self::IdempotencyConflict => "The idempotency key was used for another request",
             Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body must be application/json",
@@ -152,9 +156,12 @@ pub struct Problem {
     /// The fields at fault, for `invalid-request`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub errors: Vec<FieldError>,
-    /// The least next bid, for `bid-too-low`.
+    /// The least next bid, for `bid-too-low`; not there when no bid can follow.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub minimum: Option<Amount>,
+    /// The caller's own maximum, for `maximum-not-raised`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub maximum: Option<Amount>,
 }
 
 impl Problem {
@@ -169,6 +176,7 @@ impl Problem {
             detail: Some(detail.into()),
             errors: Vec::new(),
             minimum: None,
+            maximum: None,
         }
     }
 
@@ -186,7 +194,10 @@ impl From<&Refusal> for Problem {
         let detail = refusal.to_string();
         match refusal {
             Refusal::BidTooLow { minimum } => {
-                Self { minimum: Some(*minimum), ..Self::new(Code::BidTooLow, detail) }
+                Self { minimum: *minimum, ..Self::new(Code::BidTooLow, detail) }
+            }
+            Refusal::MaximumNotRaised { maximum } => {
+                Self { maximum: Some(*maximum), ..Self::new(Code::MaximumNotRaised, detail) }
             }
             Refusal::BidAboveCeiling { .. } => Self::new(Code::BidAboveCeiling, detail),
             Refusal::WrongCurrency { .. } => {

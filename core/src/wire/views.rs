@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::auction::Status;
+use super::auction::{ShownStatus, Status};
 use crate::auction::{Auction, BidStatus, Outcome, Phase};
-use crate::ids::{AuctionId, BidId};
+use crate::ids::{AuctionId, BidId, UserId};
 use crate::money::Amount;
 use crate::time::Timestamp;
 
@@ -15,15 +15,18 @@ use crate::time::Timestamp;
 pub struct StateView {
     /// Which auction.
     pub auction_id: AuctionId,
-    /// Where it is in its life.
-    pub status: Status,
+    /// Where it is in its life at `server_time`.
+    pub status: ShownStatus,
     /// The visible price; null while nobody leads.
     pub price: Option<Amount>,
-    /// The leader's public name.
+    /// The leader's public name; null while nobody leads, and once it is closed.
     #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::PublicName>"))]
     pub leader: Option<String>,
-    /// The least next bid.
-    pub minimum_next: Amount,
+    /// The least next bid; null when nothing can follow.
+    pub minimum_next: Option<Amount>,
+    /// Whether the auction's `buy_now_price` is still on offer. While it is, whoever bids it has the
+    /// lot at once, whatever maxima others gave.
+    pub buy_now_open: bool,
     /// The end, while live.
     pub ends_at: Option<Timestamp>,
     /// The server's clock, for countdowns.
@@ -34,8 +37,10 @@ pub struct StateView {
     pub bid_count: u64,
     /// How often the end was moved.
     pub extensions: u32,
-    /// Whether the lot would be sold at this price.
-    pub reserve_met: bool,
+    /// Whether there is a reserve.
+    pub has_reserve: bool,
+    /// Whether the price has reached the reserve; null where there is none.
+    pub reserve_met: Option<bool>,
     /// The best distinct bidders, best first.
     pub top_bids: Vec<TopBidView>,
     /// How many watch. Null where this deployment does not count them.
@@ -44,6 +49,10 @@ pub struct StateView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::OutcomeName>"))]
     pub outcome: Option<String>,
+    /// The winner's public name, once sold.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::PublicName>"))]
+    pub winner_id: Option<String>,
 }
 
 /// Whether somebody hears when an auction opens.
@@ -72,33 +81,48 @@ impl StateView {
     #[must_use]
     pub fn of(state: &Auction, server_time: Timestamp) -> Self {
         let name = |user| state.id.public_name(user);
+        let status = ShownStatus::of(state, server_time);
+        let outcome = match &state.phase {
+            Phase::Closed { outcome, .. } => Some(outcome),
+            _ => None,
+        };
+        let leads = state.lead.as_ref().filter(|_| outcome.is_none());
         Self {
             auction_id: state.id.clone(),
-            status: status(&state.phase),
+            status,
             price: state.price,
-            leader: state.lead.as_ref().map(|lead| name(&lead.bidder)),
-            minimum_next: state.minimum_next(),
+            leader: leads.map(|lead| name(&lead.bidder)),
+            minimum_next: state.minimum_next().filter(|_| status != ShownStatus::Closing),
+            buy_now_open: state.buy_now().is_some() && status != ShownStatus::Closing,
             ends_at: state.ends_at(),
             server_time,
             seq: state.seq,
             bid_count: state.seq,
             extensions: state.extensions,
-            reserve_met: state.reserve_met(),
+            has_reserve: state.terms.reserve_price.is_some(),
+            reserve_met: state.terms.reserve_price.map(|_| state.reserve_met()),
             top_bids: state
                 .top_bids
                 .iter()
                 .map(|top| TopBidView { bidder: name(&top.bidder), amount: top.amount })
                 .collect(),
             watchers: None,
-            outcome: match &state.phase {
-                Phase::Closed { outcome, .. } => Some(outcome.as_str().to_owned()),
-                _ => None,
-            },
+            outcome: outcome.map(|outcome| outcome.as_str().to_owned()),
+            winner_id: outcome.and_then(Outcome::winner).map(name),
         }
     }
 }
 
 impl Outcome {
+    /// Who has the lot.
+    #[must_use]
+    pub const fn winner(&self) -> Option<&UserId> {
+        match self {
+            Self::Sold { winner, .. } => Some(winner),
+            Self::Unsold | Self::Cancelled => None,
+        }
+    }
+
     /// Its name on the wire and in the catalogue.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
@@ -112,16 +136,12 @@ impl Outcome {
 
 impl From<&Phase> for Status {
     fn from(phase: &Phase) -> Self {
-        status(phase)
-    }
-}
-
-const fn status(phase: &Phase) -> Status {
-    match phase {
-        Phase::Scheduled => Status::Scheduled,
-        Phase::Live { .. } => Status::Live,
-        Phase::Paused { .. } => Status::Paused,
-        Phase::Closed { .. } => Status::Closed,
+        match phase {
+            Phase::Scheduled => Self::Scheduled,
+            Phase::Live { .. } => Self::Live,
+            Phase::Paused { .. } => Self::Paused,
+            Phase::Closed { .. } => Self::Closed,
+        }
     }
 }
 
@@ -148,7 +168,7 @@ pub struct BidItem {
 pub struct OwnBidItem {
     /// Where.
     pub auction_id: AuctionId,
-    /// The maximum they gave; theirs, so theirs to see.
+    /// The maximum they gave with this bid; theirs, so theirs to see. A later bid may have raised it.
     pub max: Amount,
     /// The rest.
     #[serde(flatten)]

@@ -9,7 +9,7 @@ use super::anomaly::Anomaly;
 use super::evidence::{Answer, BidCall, Evidence, Read};
 use super::replay::{CLOCK_SLACK_MS, Cause, Phase, State};
 use super::rules::Forbidden;
-use super::timeline::{STALE_US_MAX, Senders, Timeline};
+use super::timeline::{CLOSING, STALE_US_MAX, Senders, Timeline};
 
 /// Checks the order and the time of every accepted bid.
 #[must_use]
@@ -56,11 +56,12 @@ pub(super) fn refusals(evidence: &Evidence, timeline: &Timeline<'_>) -> Vec<Anom
     }
     let mut anomalies = Vec::new();
     for call in &evidence.bids {
-        let Answer::Refused { status, code, minimum } = &call.answer else { continue };
+        let Answer::Refused { status, code, bound } = &call.answer else { continue };
         let key = call.key.clone();
         let others = &offers[&(call.bidder.as_str(), call.key.as_str())];
         let why = match code.as_str() {
-            "bid-too-low" => too_low(call, *minimum, timeline),
+            "bid-too-low" => too_low(call, *bound, timeline),
+            "maximum-not-raised" => not_raised(call, *bound, timeline),
             "auction-closed" => closed(call, timeline),
             "auction-not-live" => not_live(call, timeline),
             "seller-cannot-bid" => (call.bidder != evidence.rules.seller)
@@ -91,10 +92,9 @@ pub(super) fn refusals(evidence: &Evidence, timeline: &Timeline<'_>) -> Vec<Anom
     anomalies
 }
 
-/// What is wrong with refusing `call` as too low, if anything.
+/// What is wrong with refusing `call` as too low, if anything. No minimum: nothing can follow.
 fn too_low(call: &BidCall, minimum: Option<u64>, timeline: &Timeline<'_>) -> Option<String> {
-    let Some(minimum) = minimum else { return Some("no minimum is named".to_owned()) };
-    if call.amount >= minimum {
+    if let Some(minimum) = minimum.filter(|minimum| call.amount >= *minimum) {
         return Some(format!("{} reaches the minimum of {minimum}", call.amount));
     }
     let sent_us = call.span.sent_us.saturating_sub(STALE_US_MAX);
@@ -106,8 +106,16 @@ fn too_low(call: &BidCall, minimum: Option<u64>, timeline: &Timeline<'_>) -> Opt
     let ((least, from), (most, to)) =
         possible.first().map(brief).zip(possible.last().map(brief))?;
     Some(format!(
-        "the minimum was not {minimum} then but {least} to {most} (after bids {from} to {to})"
+        "the minimum was not {minimum:?} then but {least:?} to {most:?} (after bids {from} to {to})"
     ))
+}
+
+/// What is wrong with telling a leader that their maximum holds, if anything.
+fn not_raised(call: &BidCall, maximum: Option<u64>, timeline: &Timeline<'_>) -> Option<String> {
+    let possible = timeline.possible(call.span.sent_us, call.span.received_us);
+    let binds = |state: &State<'_>| timeline.binding(state, call);
+    let bound = possible.iter().any(|state| maximum.is_some() && binds(state) == maximum);
+    (!bound).then(|| format!("they were not bound to {maximum:?} then"))
 }
 
 fn closed(call: &BidCall, timeline: &Timeline<'_>) -> Option<String> {
@@ -159,25 +167,31 @@ pub(super) fn reads(evidence: &Evidence, timeline: &Timeline<'_>) -> Vec<Anomaly
 
 /// Whether a look shows this state, in all that it says.
 fn shows(evidence: &Evidence, read: &Read, state: &State<'_>) -> bool {
-    let standing = &state.standing;
+    let (rules, standing) = (&evidence.rules, &state.standing);
     let lead = standing.lead.as_ref();
-    read.status == state.phase.name()
+    let over = state.phase == Phase::Closed;
+    let time_up = state.phase == Phase::Live && read.server_time >= standing.end;
+    let bids_can_follow = !over && !time_up;
+    read.status == if time_up { CLOSING } else { state.phase.name() }
         && (read.seq, read.bid_count) == (state.seq, state.seq)
         && read.price == standing.price
         && read.extensions == standing.extensions
-        && read.leader.is_some() == lead.is_some()
+        && read.leader.is_some() == (lead.is_some() && !over)
         && (state.phase == Phase::Scheduled
-            || read.minimum_next == standing.minimum(&evidence.rules))
+            || read.minimum_next == standing.minimum(rules).filter(|_| bids_can_follow))
+        && read.buy_now_open == (bids_can_follow && standing.buy_now_open(rules))
         && (state.phase != Phase::Live || read.ends_at == Some(standing.end))
-        && (state.phase != Phase::Closed || read.outcome == evidence.ending.outcome)
-        && lead.is_none_or(|lead| read.reserve_met == evidence.rules.reserve_met(lead.max))
+        && (!over || read.outcome == evidence.ending.outcome)
+        && read.has_reserve == rules.reserve.is_some()
+        && read.reserve_met.is_some() == read.has_reserve
+        && lead.zip(read.reserve_met).is_none_or(|(lead, met)| met == rules.reserve_met(lead.max))
 }
 
 fn shown(read: &Read) -> String {
     let Read { status, seq, bid_count, price, minimum_next, ends_at, extensions, outcome, .. } =
         read;
     format!(
-        "{status} bid {seq} of {bid_count}, price {price:?}, next {minimum_next}, end {ends_at:?}, \
+        "{status} bid {seq} of {bid_count}, price {price:?}, next {minimum_next:?}, end {ends_at:?}, \
          moved {extensions} times, outcome {outcome:?}"
     )
 }

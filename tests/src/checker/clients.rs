@@ -41,6 +41,11 @@ pub(super) fn check(
     anomalies
 }
 
+/// A least next bid in words.
+pub(super) fn minimum(minimum: Option<u64>) -> String {
+    minimum.map_or_else(|| "none".to_owned(), |minimum| minimum.to_string())
+}
+
 /// In what a receipt differs from its row.
 fn untrue(call: &BidCall, receipt: &Receipt, row: &Row) -> Vec<Anomaly> {
     let pairs = [
@@ -49,7 +54,8 @@ fn untrue(call: &BidCall, receipt: &Receipt, row: &Row) -> Vec<Anomaly> {
         ("the place", receipt.status.clone(), row.status.clone()),
         ("the amount", receipt.amount.to_string(), row.amount.to_string()),
         ("the price", receipt.price.to_string(), row.price.to_string()),
-        ("the least next bid", receipt.minimum_next.to_string(), row.minimum_next.to_string()),
+        ("the least next bid", minimum(receipt.minimum_next), minimum(row.minimum_next)),
+        ("the buy-now offer", receipt.buy_now_open.to_string(), row.buy_now_open.to_string()),
         ("the end", receipt.ends_at.to_string(), row.ends_at.to_string()),
         ("the moving of the end", receipt.extended.to_string(), row.extended.to_string()),
     ];

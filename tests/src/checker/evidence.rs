@@ -77,8 +77,10 @@ pub struct Row {
     pub status: String,
     /// The visible price after it.
     pub price: u64,
-    /// The least next bid after it.
-    pub minimum_next: u64,
+    /// The least next bid after it, if any could follow.
+    pub minimum_next: Option<u64>,
+    /// Whether the lot could still be bought outright after it.
+    pub buy_now_open: bool,
     /// The end after it.
     pub ends_at: u64,
     /// Whether it moved the end.
@@ -133,8 +135,8 @@ pub enum Answer {
         status: u16,
         /// The stable code.
         code: String,
-        /// The least next bid, when the answer names one.
-        minimum: Option<u64>,
+        /// The least next bid, or the maximum that binds the bidder, when the answer names one.
+        bound: Option<u64>,
     },
 }
 
@@ -147,7 +149,8 @@ pub struct Receipt {
     pub status: String,
     pub amount: u64,
     pub price: u64,
-    pub minimum_next: u64,
+    pub minimum_next: Option<u64>,
+    pub buy_now_open: bool,
     pub ends_at: u64,
     pub extended: bool,
     pub acknowledged: String,
@@ -162,13 +165,15 @@ pub struct Read {
     pub price: Option<u64>,
     /// A public name, never an id.
     pub leader: Option<String>,
-    pub minimum_next: u64,
+    pub minimum_next: Option<u64>,
+    pub buy_now_open: bool,
     pub ends_at: Option<u64>,
     pub server_time: u64,
     pub seq: u64,
     pub bid_count: u64,
     pub extensions: u64,
-    pub reserve_met: bool,
+    pub has_reserve: bool,
+    pub reserve_met: Option<bool>,
     pub outcome: Option<String>,
 }
 

@@ -58,7 +58,10 @@ async fn history(stack: &Stack, auction: &str) -> Result<Vec<Row>> {
 fn row(item: &Item) -> Result<Row> {
     let number = |name: &str| evidence::number(item, name);
     let text = |name: &str| evidence::text(item, name);
-    let extended = item.get("extended").and_then(|value| value.as_bool().ok());
+    let truth = |name: &str| {
+        let value = item.get(name).and_then(|value| value.as_bool().ok());
+        value.copied().with_context(|| format!("a row has no truth value {name}"))
+    };
     Ok(Row {
         position: number("position")?,
         seq: number("seq")?,
@@ -70,9 +73,13 @@ fn row(item: &Item) -> Result<Row> {
         currency: text("currency")?,
         status: text("status")?,
         price: number("price")?,
-        minimum_next: number("minimum_next")?,
+        minimum_next: item
+            .contains_key("minimum_next")
+            .then(|| number("minimum_next"))
+            .transpose()?,
+        buy_now_open: truth("buy_now_open")?,
         ends_at: number("ends_at")?,
-        extended: *extended.context("a row has no truth value extended")?,
+        extended: truth("extended")?,
         placed_at: number("placed_at")?,
         stamp: number("timestamp")?,
     })

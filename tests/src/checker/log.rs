@@ -164,7 +164,9 @@ fn answer(reply: &Reply) -> Answer {
             Answer::Accepted { repeated: status == 200, receipt }
         }
         (status, _) => {
-            Answer::Refused { status, code: code(), minimum: reply.body["minimum"].as_u64() }
+            let named = ["minimum", "maximum"].into_iter();
+            let bound = named.filter_map(|name| reply.body[name].as_u64()).next();
+            Answer::Refused { status, code: code(), bound }
         }
     }
 }
@@ -178,7 +180,8 @@ fn receipt(body: &Value) -> Option<Receipt> {
         status: text("status")?,
         amount: number("amount")?,
         price: number("price")?,
-        minimum_next: number("minimum_next")?,
+        minimum_next: number("minimum_next"),
+        buy_now_open: body["buy_now_open"].as_bool()?,
         ends_at: millis(&body["ends_at"])?,
         extended: body["extended"].as_bool()?,
         acknowledged: text("acknowledged")?,
@@ -193,13 +196,15 @@ fn read(span: Span, body: &Value) -> Option<Read> {
         status: text("status")?,
         price: number("price"),
         leader: text("leader"),
-        minimum_next: number("minimum_next")?,
+        minimum_next: number("minimum_next"),
+        buy_now_open: body["buy_now_open"].as_bool()?,
         ends_at: millis(&body["ends_at"]),
         server_time: millis(&body["server_time"])?,
         seq: number("seq")?,
         bid_count: number("bid_count")?,
         extensions: number("extensions")?,
-        reserve_met: body["reserve_met"].as_bool()?,
+        has_reserve: body["has_reserve"].as_bool()?,
+        reserve_met: body["reserve_met"].as_bool(),
         outcome: text("outcome"),
     })
 }

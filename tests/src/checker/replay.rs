@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::anomaly::Anomaly;
+use super::clients::minimum;
 use super::ends;
 use super::evidence::{Act, Deed, Evidence, Row};
 use super::rules::{Consequence, Forbidden, Standing};
@@ -230,11 +231,12 @@ fn unjust(resume: &Act, pause: &Act, before: u64, after: u64) -> Option<Anomaly>
 }
 
 fn differences(row: &Row, by_rules: &Consequence) -> Vec<Anomaly> {
-    let Consequence { status, price, minimum_next, ends_at, extended } = by_rules;
+    let Consequence { status, price, minimum_next, buy_now_open, ends_at, extended } = by_rules;
     let pairs = [
         ("bidder's place", row.status.clone(), (*status).to_owned()),
         ("price", row.price.to_string(), price.to_string()),
-        ("least next bid", row.minimum_next.to_string(), minimum_next.to_string()),
+        ("least next bid", minimum(row.minimum_next), minimum(*minimum_next)),
+        ("buy-now offer", row.buy_now_open.to_string(), buy_now_open.to_string()),
         ("end", row.ends_at.to_string(), ends_at.to_string()),
         ("moving of the end", row.extended.to_string(), extended.to_string()),
     ];

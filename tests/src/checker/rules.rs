@@ -38,7 +38,8 @@ pub(super) struct Standing {
 pub(super) struct Consequence {
     pub(super) status: &'static str,
     pub(super) price: u64,
-    pub(super) minimum_next: u64,
+    pub(super) minimum_next: Option<u64>,
+    pub(super) buy_now_open: bool,
     pub(super) ends_at: u64,
     pub(super) extended: bool,
 }
@@ -46,8 +47,10 @@ pub(super) struct Consequence {
 /// Why a bid may not be accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forbidden {
-    /// It is below the least next bid.
-    BelowMinimum(u64),
+    /// It is below the least next bid; none: nothing can follow.
+    BelowMinimum(Option<u64>),
+    /// It is the leader's, and offers less than the maximum that binds them.
+    MaximumNotRaised(u64),
     /// It, or its maximum, is above the ceiling.
     AboveCeiling(u64),
     /// Its maximum is below its amount.
@@ -79,6 +82,9 @@ impl Rules {
     }
 }
 
+/// What an amount can be at most, whatever the terms say: what JSON keeps exact.
+const LARGEST: u64 = (1 << 53) - 1;
+
 impl Standing {
     /// An auction that was just opened.
     #[must_use]
@@ -86,10 +92,41 @@ impl Standing {
         Self { price: None, lead: None, end, extensions: 0, bought: false }
     }
 
-    /// The least next bid.
+    /// The least next bid, if any can follow: a step above the price, but never more than may be bid
+    /// at all, nor more than buys the lot.
     #[must_use]
-    pub(super) fn minimum(&self, rules: &Rules) -> u64 {
-        self.price.map_or(rules.starting_price, |price| price + rules.step(price))
+    pub(super) fn minimum(&self, rules: &Rules) -> Option<u64> {
+        let Some(price) = self.price else { return Some(rules.starting_price) };
+        let most = rules.ceiling.unwrap_or(LARGEST);
+        if self.bought || price >= most {
+            return None;
+        }
+        let mut minimum = (price + rules.step(price)).min(most);
+        if self.buy_now_open(rules) {
+            minimum = minimum.min(rules.buy_now.unwrap_or(minimum));
+        }
+        Some(minimum)
+    }
+
+    /// Whether a bid of the buy-now price buys the lot: as long as the price is below it.
+    #[must_use]
+    pub(super) fn buy_now_open(&self, rules: &Rules) -> bool {
+        let below = |buy_now| self.price.is_none_or(|price| price < buy_now);
+        !self.bought && rules.buy_now.is_some_and(below)
+    }
+
+    /// The maximum that binds a bidder who offers less, without buying the lot.
+    #[must_use]
+    pub(super) fn binding(
+        &self,
+        rules: &Rules,
+        bidder: &str,
+        amount: u64,
+        max: u64,
+    ) -> Option<u64> {
+        let buys = self.buy_now_open(rules) && rules.buy_now.is_some_and(|price| amount >= price);
+        let lead = self.lead.as_ref().filter(|lead| !buys && lead.bidder == bidder);
+        lead.map(|lead| lead.max).filter(|bound| max < *bound)
     }
 
     /// What speaks against accepting a bid at `now`, if anything.
@@ -109,12 +146,14 @@ impl Standing {
             Some(Forbidden::AfterClose)
         } else if now >= self.end + rules.grace_ms {
             Some(Forbidden::TooLate(self.end))
-        } else if amount < minimum {
+        } else if minimum.is_none_or(|minimum| amount < minimum) {
             Some(Forbidden::BelowMinimum(minimum))
         } else if max < amount {
             Some(Forbidden::MaximumBelowAmount)
+        } else if let Some(ceiling) = ceiling {
+            Some(Forbidden::AboveCeiling(ceiling))
         } else {
-            ceiling.map(Forbidden::AboveCeiling)
+            self.binding(rules, bidder, amount, max).map(Forbidden::MaximumNotRaised)
         }
     }
 
@@ -127,10 +166,9 @@ impl Standing {
         now: u64,
     ) -> Consequence {
         let before = (self.price, self.lead.as_ref().map(|lead| lead.bidder.clone()));
-        let bought = rules.buy_now.filter(|price| {
-            amount >= *price && self.price.is_none_or(|standing| standing < *price)
-        });
-        if let Some(price) = bought {
+        // Whoever buys has the lot, whatever maximum stands against them.
+        let offered = rules.buy_now.filter(|_| self.buy_now_open(rules));
+        if let Some(price) = offered.filter(|price| amount >= *price) {
             self.price = Some(price);
             self.lead = Some(Lead { bidder: bidder.to_owned(), max });
             self.bought = true;
@@ -188,6 +226,7 @@ impl Standing {
             status: if leads { "leading" } else { "outbid" },
             price: self.price.unwrap_or(0),
             minimum_next: self.minimum(rules),
+            buy_now_open: self.buy_now_open(rules),
             ends_at: self.end,
             extended,
         }
@@ -197,7 +236,9 @@ impl Standing {
 impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BelowMinimum(minimum) => write!(f, "it is below the minimum of {minimum}"),
+            Self::BelowMinimum(Some(minimum)) => write!(f, "it is below the minimum of {minimum}"),
+            Self::BelowMinimum(None) => write!(f, "nothing can follow the price"),
+            Self::MaximumNotRaised(maximum) => write!(f, "its bidder is bound to {maximum}"),
             Self::AboveCeiling(ceiling) => write!(f, "it is above the ceiling of {ceiling}"),
             Self::MaximumBelowAmount => write!(f, "its maximum is below its amount"),
             Self::BySeller => write!(f, "it is the seller's own"),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::clients::minimum;
 use super::evidence::{Answer, Evidence, Span};
 
 /// Shows all of it: best given what is left after shrinking.
@@ -27,7 +28,7 @@ impl fmt::Display for Table<'_> {
                 row.max,
                 row.status,
                 row.price,
-                row.minimum_next,
+                minimum(row.minimum_next),
                 row.ends_at,
             )?;
         }
@@ -36,11 +37,11 @@ impl fmt::Display for Table<'_> {
             write!(f, "  client  {span} {bidder} ({}) offers {amount} up to {max}: ", bid.key)?;
             match &bid.answer {
                 Answer::Unknown => writeln!(f, "no answer")?,
-                Answer::Refused { status, code, minimum } => {
+                Answer::Refused { status, code, bound } => {
                     writeln!(
                         f,
                         "{status} {code} {}",
-                        minimum.map_or_else(String::new, |m| m.to_string())
+                        bound.map_or_else(String::new, |m| m.to_string())
                     )?;
                 }
                 Answer::Accepted { repeated, receipt } => {

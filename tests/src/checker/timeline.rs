@@ -12,6 +12,9 @@ use super::replay::{CLOCK_SLACK_MS, Cause, Phase, State};
 /// most a second old, and a busy machine may take half a second to send the answer.
 pub(super) const STALE_US_MAX: u64 = 1_500_000;
 
+/// What is shown of an auction whose time is up, but whose result is not settled.
+pub(super) const CLOSING: &str = "closing";
+
 /// The requests that each bid may have come from, by its id.
 pub(super) type Senders<'a> = HashMap<&'a str, Vec<&'a BidCall>>;
 
@@ -103,7 +106,9 @@ impl<'a> Timeline<'a> {
         }
         for read in &evidence.reads {
             let shown = |state: &State<'_>| {
-                state.seq == read.seq && state.phase.name() == read.status.as_str()
+                // An auction whose time is up is live until its result is settled.
+                let status = if read.status == CLOSING { "live" } else { &read.status };
+                state.seq == read.seq && state.phase.name() == status
             };
             let index = states.partition_point(|state| state.seq < read.seq);
             let index = (index..states.len()).find(|index| shown(&states[*index]));
@@ -140,8 +145,14 @@ impl<'a> Timeline<'a> {
 
     /// The least next bid in a state.
     #[must_use]
-    pub(super) fn minimum(&self, state: &State<'_>) -> u64 {
+    pub(super) fn minimum(&self, state: &State<'_>) -> Option<u64> {
         state.standing.minimum(self.rules)
+    }
+
+    /// The maximum that binds the bidder of `call` in a state, who offers less.
+    #[must_use]
+    pub(super) fn binding(&self, state: &State<'_>, call: &BidCall) -> Option<u64> {
+        state.standing.binding(self.rules, &call.bidder, call.amount, call.max)
     }
 
     /// The server's clock at a moment of the clients', if they ever saw it; within

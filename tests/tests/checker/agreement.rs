@@ -75,7 +75,9 @@ fn random_history(request: &Value, rng: &mut Rng) -> Sim {
                     sim.repeat();
                 }
             }
-            Answer::Refused { minimum: Some(minimum), .. } => price = minimum,
+            Answer::Refused { code, bound: Some(minimum), .. } if code == "bid-too-low" => {
+                price = minimum;
+            }
             _ => {}
         }
         if rng.u8(0..3) == 0 {

@@ -10,7 +10,7 @@ use gavel_core::auction::{
 use gavel_core::ids::{AuctionId, BidId, IdempotencyKey, UserId};
 use gavel_core::money::Amount;
 use gavel_core::time::Timestamp;
-use gavel_core::wire::CreateAuction;
+use gavel_core::wire::{CreateAuction, StateView};
 use gavel_tests::checker::evidence::{
     Act, Answer, BidCall, Deed, Ending, Evidence, Read, Receipt, Row, Rules, Span,
 };
@@ -167,24 +167,22 @@ impl Sim {
         let (span, at) = self.span();
         let state = &self.state;
         let ending = ending(state);
-        let status = match state.phase {
-            Phase::Scheduled => "scheduled",
-            Phase::Live { .. } => "live",
-            Phase::Paused { .. } => "paused",
-            Phase::Closed { .. } => "closed",
-        };
+        let view = StateView::of(state, at);
+        let status = serde_json::to_value(view.status).unwrap();
         self.evidence.reads.push(Read {
             span,
-            status: status.to_owned(),
+            status: status.as_str().unwrap().to_owned(),
             price: state.price.map(Amount::minor),
-            leader: state.lead.as_ref().map(|lead| format!("name of {}", lead.bidder)),
-            minimum_next: state.minimum_next().minor(),
+            leader: view.leader.map(|_| format!("name of {}", state.lead.as_ref().unwrap().bidder)),
+            minimum_next: view.minimum_next.map(Amount::minor),
+            buy_now_open: view.buy_now_open,
             ends_at: state.ends_at().map(ms),
             server_time: ms(at),
             seq: state.seq,
             bid_count: state.seq,
             extensions: u64::from(state.extensions),
-            reserve_met: state.reserve_met(),
+            has_reserve: view.has_reserve,
+            reserve_met: view.reserve_met,
             outcome: ending.outcome,
         });
     }
@@ -260,7 +258,8 @@ fn row(event: &Event, bid: &AcceptedBid) -> Row {
         currency: bid.currency.as_str().to_owned(),
         status: status.as_str().unwrap().to_owned(),
         price: bid.price.minor(),
-        minimum_next: bid.minimum_next.minor(),
+        minimum_next: bid.minimum_next.map(Amount::minor),
+        buy_now_open: bid.buy_now_open,
         ends_at: ms(bid.ends_at),
         extended: bid.extended,
         placed_at: ms(event.at),
@@ -277,6 +276,7 @@ pub(crate) fn told(row: &Row) -> Receipt {
         amount: row.amount,
         price: row.price,
         minimum_next: row.minimum_next,
+        buy_now_open: row.buy_now_open,
         ends_at: row.ends_at,
         extended: row.extended,
         acknowledged: "queue".to_owned(),
@@ -284,15 +284,16 @@ pub(crate) fn told(row: &Row) -> Receipt {
 }
 
 fn refused(refusal: &Refusal) -> Answer {
-    let (status, code, minimum) = match refusal {
-        Refusal::BidTooLow { minimum } => (409, "bid-too-low", Some(minimum.minor())),
+    let (status, code, bound) = match refusal {
+        Refusal::BidTooLow { minimum } => (409, "bid-too-low", minimum.map(Amount::minor)),
+        Refusal::MaximumNotRaised { maximum } => (409, "maximum-not-raised", Some(maximum.minor())),
         Refusal::BidAboveCeiling { .. } => (422, "bid-above-ceiling", None),
         Refusal::SellerCannotBid => (403, "seller-cannot-bid", None),
         Refusal::NotLive | Refusal::NotDue | Refusal::NotEnded => (409, "auction-not-live", None),
         Refusal::TimeUp | Refusal::Closed => (409, "auction-closed", None),
         Refusal::WrongCurrency { .. } => (422, "invalid-request", None),
     };
-    Answer::Refused { status, code: code.to_owned(), minimum }
+    Answer::Refused { status, code: code.to_owned(), bound }
 }
 
 fn ending(state: &Auction) -> Ending {

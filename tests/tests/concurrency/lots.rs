@@ -43,16 +43,16 @@ impl Lot {
         self.minimum.fetch_add(by, Ordering::Relaxed)
     }
 
-    /// Somebody heard of a least next bid.
-    pub(crate) fn heard(&self, minimum: u64) {
-        self.minimum.fetch_max(minimum, Ordering::Relaxed);
+    /// Somebody heard of a least next bid, or that nothing can follow.
+    pub(crate) fn heard(&self, minimum: Option<u64>) {
+        self.minimum.fetch_max(minimum.unwrap_or_default(), Ordering::Relaxed);
     }
 
     /// Somebody was answered.
     pub(crate) fn learn(&self, answer: &Answer) {
         match answer {
             Answer::Accepted { receipt, .. } => self.heard(receipt.minimum_next),
-            Answer::Refused { minimum: Some(minimum), .. } => self.heard(*minimum),
+            Answer::Refused { code, bound, .. } if code == "bid-too-low" => self.heard(*bound),
             _ => {}
         }
     }

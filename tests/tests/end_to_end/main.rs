@@ -13,5 +13,6 @@ mod outage;
 mod requests;
 mod reuse;
 mod secrets;
+mod terms;
 mod tokens;
 mod video;

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::future::join_all;
 use gavel_core::auction::Auction;
 use gavel_core::ids::AuctionId;
+use gavel_core::time::Timestamp;
 use gavel_core::wire::{AuctionView, Code, CreateAuction, Page, StateView, Status};
 use uuid::Uuid;
 
@@ -81,15 +82,15 @@ pub(super) async fn list(
             Status::Live | Status::Paused => live(&ledger, &record.id).await,
             Status::Scheduled | Status::Closed => None,
         };
-        auction_view(record, live.as_ref(), caller.user())
+        auction_view(record, live.as_ref().map(|(state, now)| (state, *now)), caller.user())
     });
     let items = join_all(views).await;
     Ok(Json(Page { items, next_cursor: page.next_cursor }))
 }
 
 /// The ledger's state of an auction in a list, unless it cannot be had.
-async fn live(ledger: &Ledger, id: &AuctionId) -> Option<Auction> {
-    match ledger.state(id).await {
+async fn live(ledger: &Ledger, id: &AuctionId) -> Option<(Auction, Timestamp)> {
+    match ledger.look(id).await {
         Ok(state) => state,
         Err(error) => {
             tracing::warn!(auction = %id, ?error, "listed without its live state");
@@ -107,8 +108,9 @@ pub(super) async fn show(
 ) -> Result<Json<AuctionView>, ApiError> {
     let record = catalog.get(&id).await?;
     // What is closed in the catalogue never changes again.
-    let live = if record.status == Status::Closed { None } else { ledger.state(&id).await? };
-    Ok(Json(auction_view(record, live.as_ref(), caller.user())))
+    let live = if record.status == Status::Closed { None } else { ledger.look(&id).await? };
+    let live = live.as_ref().map(|(state, now)| (state, *now));
+    Ok(Json(auction_view(record, live, caller.user())))
 }
 
 /// `GET /v1/auctions/{id}/state`: the ledger's, without asking the catalogue while it has one.
@@ -118,15 +120,15 @@ pub(super) async fn state(
     _: Caller,
     AuctionPath(id): AuctionPath,
 ) -> Result<Json<StateView>, ApiError> {
-    let state = match ledger.state(&id).await? {
-        Some(live) => live,
+    let (state, now) = match ledger.look(&id).await? {
+        Some(seen) => seen,
         None => match catalog.get(&id).await?.state() {
-            Some(known) => known,
+            Some(known) => (known, ledger.now_of(&id).await?),
             // It is open: it may have been opened between the two looks.
-            None => ledger.state(&id).await?.ok_or(LOST)?,
+            None => ledger.look(&id).await?.ok_or(LOST)?,
         },
     };
-    Ok(Json(StateView::of(&state, ledger.now_of(&id).await?)))
+    Ok(Json(StateView::of(&state, now)))
 }
 
 /// What an auction is that is open in the catalogue but not in the ledger. Nothing is guessed then.

@@ -38,7 +38,8 @@ pub(super) async fn open(
         OpenError::Catalog(error) => error.into(),
         OpenError::Lost => LOST,
     })?;
-    Ok(Json(auction_view(record, Some(&state), Some(&caller.user))))
+    let now = ledger.now_of(&id).await?;
+    Ok(Json(auction_view(record, Some((&state, now)), Some(&caller.user))))
 }
 
 /// `POST /v1/auctions/{id}/close`: the hammer, before the time is up.
@@ -93,8 +94,9 @@ async fn drive(
         && !ledger.first_use(&id, caller.request_id()).await?
     {
         // Replayed, it would undo what was done since. The others change nothing when asked again.
-        let state = ledger.state(&id).await?;
-        return Ok(Json(auction_view(record, state.as_ref(), Some(&caller.user))));
+        let live = ledger.look(&id).await?;
+        let live = live.as_ref().map(|(state, now)| (state, *now));
+        return Ok(Json(auction_view(record, live, Some(&caller.user))));
     }
     let mut driven = ledger.drive(&id, command.clone()).await;
     if driven == Err(LedgerError::UnknownAuction) {
@@ -110,7 +112,8 @@ async fn drive(
         Err(error) => return Err(error.into()),
     };
     lifecycle::follow(&catalog, &state).await?;
-    Ok(Json(auction_view(record, Some(&state), Some(&caller.user))))
+    let now = ledger.now_of(&id).await?;
+    Ok(Json(auction_view(record, Some((&state, now)), Some(&caller.user))))
 }
 
 /// What becomes of an auction that the ledger does not have. `None`: it should have.

@@ -303,14 +303,15 @@ mod tests {
 
     #[tokio::test]
     async fn every_error_has_its_status_and_code() {
-        let minimum = Amount::new(1_100).unwrap();
+        let amount = Amount::new(1_100).unwrap();
+        let low = Refusal::BidTooLow { minimum: Some(amount) };
         let table: Vec<(ApiError, u16, &str)> = vec![
-            (LedgerError::Refused(Refusal::BidTooLow { minimum }).into(), 409, "bid-too-low"),
+            (LedgerError::Refused(low).into(), 409, "bid-too-low"),
             (LedgerError::Refused(Refusal::Closed).into(), 409, "auction-closed"),
             (LedgerError::Refused(Refusal::NotLive).into(), 409, "auction-not-live"),
             (LedgerError::Refused(Refusal::SellerCannotBid).into(), 403, "seller-cannot-bid"),
             (
-                LedgerError::Refused(Refusal::BidAboveCeiling { ceiling: minimum }).into(),
+                LedgerError::Refused(Refusal::BidAboveCeiling { ceiling: amount }).into(),
                 422,
                 "bid-above-ceiling",
             ),
@@ -362,8 +363,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_low_bid_is_told_the_minimum() {
-        let minimum = Amount::new(1_100).unwrap();
+        let minimum = Amount::new(1_100);
         let (_, _, body) = told(LedgerError::Refused(Refusal::BidTooLow { minimum })).await;
         assert_eq!(body["minimum"], 1_100);
+        let low = Refusal::BidTooLow { minimum: None };
+        let (_, _, body) = told(LedgerError::Refused(low)).await;
+        assert!(body.get("minimum").is_none(), "nothing can follow: {body}");
+    }
+
+    #[tokio::test]
+    async fn a_leader_is_told_the_maximum_that_holds() {
+        let maximum = Amount::new(250_000).unwrap();
+        let refusal = Refusal::MaximumNotRaised { maximum };
+        let (status, _, body) = told(LedgerError::Refused(refusal)).await;
+        assert_eq!((status, &body["maximum"]), (409, &serde_json::json!(250_000)));
     }
 }

@@ -158,6 +158,7 @@ fn place_bid() -> Operation {
         .answers::<BidReceipt>(200, "An earlier request of this key was accepted.")
         .refuses(&[
             Code::SellerCannotBid,
+            Code::MaximumNotRaised,
             Code::AuctionNotLive,
             Code::AuctionClosed,
             Code::BidTooLow,

@@ -2,17 +2,21 @@
 
 use gavel_core::auction::{Auction, Outcome, Phase};
 use gavel_core::ids::UserId;
-use gavel_core::wire::{AuctionView, Status};
+use gavel_core::time::Timestamp;
+use gavel_core::wire::{AuctionView, ShownStatus};
 
 use crate::catalog::AuctionRecord;
 
-/// `record` as `viewer` may see it. `live` is the ledger's state, where it has one.
+/// `record` as `viewer` may see it. `live` is the ledger's state, where it has one, and its clock.
 pub(super) fn auction_view(
     record: AuctionRecord,
-    live: Option<&Auction>,
+    live: Option<(&Auction, Timestamp)>,
     viewer: Option<&UserId>,
 ) -> AuctionView {
     let known = record.state();
+    let status =
+        live.map_or(ShownStatus::from(record.status), |(state, now)| ShownStatus::of(state, now));
+    let live = live.map(|(state, _)| state);
     let state = live.or(known.as_ref());
     let closed = state.and_then(|state| match &state.phase {
         Phase::Closed { outcome, at } => Some((outcome.clone(), *at)),
@@ -30,7 +34,7 @@ pub(super) fn auction_view(
     let is_seller = viewer == Some(&record.seller);
     let terms = record.terms;
     AuctionView {
-        status: state.map_or(record.status, |state| Status::from(&state.phase)),
+        status,
         ends_at,
         winner_id: sold.map(|(winner, _)| record.id.public_name(winner)),
         hammer_price: sold.map(|(_, price)| price),
@@ -45,7 +49,11 @@ pub(super) fn auction_view(
         currency: terms.currency,
         starting_price: terms.starting_price,
         reserve_price: terms.reserve_price.filter(|_| is_seller),
+        has_reserve: terms.reserve_price.is_some(),
         buy_now_price: terms.buy_now_price,
+        // Of an open auction whose price is not known just now, it is not promised.
+        buy_now_open: status != ShownStatus::Closing
+            && state.is_some_and(|state| state.buy_now().is_some()),
         bid_ceiling: terms.bid_ceiling,
         increments: terms.increments,
         opens_at: terms.opens_at,
@@ -62,8 +70,7 @@ pub(super) fn auction_view(
 mod tests {
     use gavel_core::auction::{Command, Event, OpenCause, apply, decide};
     use gavel_core::ids::AuctionId;
-    use gavel_core::time::Timestamp;
-    use gavel_core::wire::CreateAuction;
+    use gavel_core::wire::{CreateAuction, Status};
 
     use super::*;
 
@@ -118,11 +125,14 @@ mod tests {
     fn the_ledger_knows_better_than_the_row() {
         let now = Timestamp::from_ms(1_000);
         let live = after(&record().scheduled(), &Command::Open(OpenCause::Seller), now);
-        let view = auction_view(record(), Some(&live), None);
-        assert_eq!((view.status, view.ends_at), (Status::Live, Some(now.plus_ms(60_000))));
+        let ends_at = now.plus_ms(60_000);
+        let view = auction_view(record(), Some((&live, now)), None);
+        assert_eq!((view.status, view.ends_at), (ShownStatus::Live, Some(ends_at)));
+        let view = auction_view(record(), Some((&live, ends_at)), None);
+        assert_eq!((view.status, view.ends_at), (ShownStatus::Closing, Some(ends_at)));
         let cancelled = after(&live, &Command::Cancel, now.plus_ms(5));
-        let view = auction_view(record(), Some(&cancelled), None);
-        assert_eq!((view.status, view.ends_at), (Status::Closed, Some(now.plus_ms(5))));
+        let view = auction_view(record(), Some((&cancelled, ends_at)), None);
+        assert_eq!((view.status, view.ends_at), (ShownStatus::Closed, Some(now.plus_ms(5))));
         assert_eq!(view.outcome.as_deref(), Some("cancelled"));
         assert_eq!((view.winner_id, view.hammer_price), (None, None));
     }

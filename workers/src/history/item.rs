@@ -24,6 +24,10 @@ pub(super) const USER: &str = "user_id";
 pub(super) const STAMP: &str = "timestamp";
 /// Who lost the lead to the bid; not there if nobody did.
 const OUTBID: &str = "outbid_user_id";
+/// The least next bid after it; not there if nothing can follow.
+const MINIMUM: &str = "minimum_next";
+/// Whether buy-now was still on offer after it.
+const BUY_NOW: &str = "buy_now_open";
 /// The bid's id.
 pub(super) const BID: &str = "bid_id";
 
@@ -68,11 +72,12 @@ pub(super) fn item(event: &Event, bid: &AcceptedBid) -> Item {
         ("currency", text(bid.currency.as_str())),
         ("status", text(status_name(bid.status))),
         ("price", amount(bid.price)),
-        ("minimum_next", amount(bid.minimum_next)),
+        (BUY_NOW, AttributeValue::Bool(bid.buy_now_open)),
         ("ends_at", time(bid.ends_at)),
         ("extended", AttributeValue::Bool(bid.extended)),
     ]
     .into_iter()
+    .chain(bid.minimum_next.map(|minimum| (MINIMUM, amount(minimum))))
     .chain(bid.outbid.as_ref().map(|outbid| (OUTBID, text(outbid.as_str()))))
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
@@ -89,12 +94,11 @@ pub(super) fn event(item: &Item) -> Result<(Event, AcceptedBid), CorruptItem> {
         status: text(item, "status", status)?,
         outbid: item.contains_key(OUTBID).then(|| text(item, OUTBID, UserId::parse)).transpose()?,
         price: amount(item, "price")?,
-        minimum_next: any_amount(item, "minimum_next")?,
+        minimum_next: minimum(item)?,
+        // Items from before it was recorded do not have it.
+        buy_now_open: item.contains_key(BUY_NOW) && flag(item, BUY_NOW)?,
         ends_at: time(item, "ends_at")?,
-        extended: *item
-            .get("extended")
-            .and_then(|value| value.as_bool().ok())
-            .ok_or(CorruptItem("extended"))?,
+        extended: flag(item, "extended")?,
         stamp: time(item, STAMP)?,
     };
     let event = Event {
@@ -140,13 +144,15 @@ fn amount(item: &Item, name: &'static str) -> Result<Amount, CorruptItem> {
     Amount::new(number(item, name)?).ok_or(CorruptItem(name))
 }
 
-/// An amount that may be above the limit, as the sum of two can be.
-fn any_amount(item: &Item, name: &'static str) -> Result<Amount, CorruptItem> {
-    let minor: u64 = number(item, name)?;
-    let most = gavel_core::limits::AMOUNT_MAX;
-    let base = Amount::new(minor.min(most)).ok_or(CorruptItem(name))?;
-    let rest = Amount::new(minor.saturating_sub(most).min(most)).ok_or(CorruptItem(name))?;
-    Ok(base.plus(rest))
+/// An older release wrote the price and its step, which may be more than an amount can be.
+fn minimum(item: &Item) -> Result<Option<Amount>, CorruptItem> {
+    let minor = item.contains_key(MINIMUM).then(|| number(item, MINIMUM)).transpose()?;
+    Ok(minor.and_then(Amount::new))
+}
+
+fn flag(item: &Item, name: &'static str) -> Result<bool, CorruptItem> {
+    let value = item.get(name).and_then(|value| value.as_bool().ok());
+    value.copied().ok_or(CorruptItem(name))
 }
 
 fn time(item: &Item, name: &'static str) -> Result<Timestamp, CorruptItem> {
@@ -206,16 +212,24 @@ mod tests {
     }
 
     #[test]
-    fn a_least_next_bid_above_the_limit_survives() {
+    fn a_bid_that_nothing_can_follow_survives() {
         let mut event_1 = bid_event(1);
-        let most = Amount::new(gavel_core::limits::AMOUNT_MAX).unwrap();
-        let bid = match &mut event_1.kind {
-            EventKind::Bid(bid) => bid,
-            other => panic!("not a bid: {other:?}"),
-        };
-        bid.minimum_next = most.plus(Amount::new(100).unwrap());
+        let EventKind::Bid(bid) = &mut event_1.kind else { panic!("not a bid: {event_1:?}") };
+        (bid.minimum_next, bid.buy_now_open) = (None, true);
         let bid = bid.clone();
         assert_eq!(event(&item(&event_1, &bid)), Ok((event_1, bid)));
+    }
+
+    #[test]
+    fn an_item_of_the_release_before_is_read() {
+        let event_1 = bid_event(1);
+        let mut old = item(&event_1, &bid_of(&event_1));
+        old.remove(BUY_NOW).expect("it is new");
+        assert_eq!(event(&old).map(|(event, _)| event), Ok(event_1));
+        // It wrote the price and its step, even above what can be bid.
+        let above = (gavel_core::limits::AMOUNT_MAX + 100).to_string();
+        old.insert(MINIMUM.to_owned(), AttributeValue::N(above));
+        assert_eq!(event(&old).map(|(_, bid)| bid.minimum_next), Ok(None));
     }
 
     #[test]

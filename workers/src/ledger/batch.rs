@@ -39,8 +39,9 @@ impl Draft {
     /// Refusals: see [`Refusal::proved_by_old_state`]. A repeat or a conflict rests on an accepted
     /// bid, and those never go away. And a retry of an accepted bid cannot be refused by mistake:
     /// the caller knows the ids accepted up to this state's position; an id accepted later had an
-    /// amount at or above this state's minimum (the price never falls within an epoch), so this
-    /// state cannot prove it too low.
+    /// amount at or above this state's minimum (which never falls within an epoch), so this state
+    /// cannot prove it too low. Where this state has no minimum, none was accepted later: its price
+    /// is the most anybody may bid.
     pub(super) fn holds_on_old_state(&self) -> bool {
         self.events.is_empty()
             && self.answers.iter().all(|answer| match answer {

@@ -134,6 +134,15 @@ impl Ledger {
         Ok(self.inner.store.state(auction).await?)
     }
 
+    /// The live state and the clock it is decided by; `None` for an auction that was never opened.
+    pub async fn look(
+        &self,
+        auction: &AuctionId,
+    ) -> Result<Option<(Auction, Timestamp)>, LedgerError> {
+        let Some(state) = self.state(auction).await? else { return Ok(None) };
+        Ok(Some((state, self.now_of(auction).await?)))
+    }
+
     /// The event of an accepted bid, and how far it has got.
     pub async fn accepted(&self, bid: &BidId) -> Result<Option<(Event, Level)>, LedgerError> {
         let auction = bid.auction();

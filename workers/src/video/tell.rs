@@ -13,7 +13,7 @@ use gavel_core::auction::{Auction, Phase};
 use gavel_core::ids::AuctionId;
 use gavel_core::money::Amount;
 use gavel_core::time::Timestamp;
-use gavel_core::wire::Status;
+use gavel_core::wire::ShownStatus;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -37,17 +37,17 @@ struct Cue {
     price: Option<Amount>,
     seq: u64,
     ends_at: Option<Timestamp>,
-    status: Status,
+    status: ShownStatus,
 }
 
 impl Cue {
-    fn of(state: &Auction) -> Self {
+    fn of(state: &Auction, now: Timestamp) -> Self {
         Self {
             auction_id: state.id.clone(),
             price: state.price,
             seq: state.seq,
             ends_at: state.ends_at(),
-            status: Status::from(&state.phase),
+            status: ShownStatus::of(state, now),
         }
     }
 }
@@ -119,8 +119,8 @@ impl Teller {
                 // Not sure to be the only one any more.
                 CUE_SPACING
             } else {
-                match ledger.state(&self.auction).await {
-                    Ok(Some(state)) => match self.tell(&state).await {
+                match ledger.look(&self.auction).await {
+                    Ok(Some((state, now))) => match self.tell(&state, now).await {
                         Some(pause) => pause,
                         None => return,
                     },
@@ -141,8 +141,8 @@ impl Teller {
 
     /// Sends what is new, or due to be repeated. Gives how long to wait before looking again; `None`
     /// once the end was told.
-    async fn tell(&mut self, state: &Auction) -> Option<Duration> {
-        let cue = Cue::of(state);
+    async fn tell(&mut self, state: &Auction, now: Timestamp) -> Option<Duration> {
+        let cue = Cue::of(state, now);
         let known = |(last, at): &(Cue, Instant)| *last == cue && at.elapsed() < CUE_REPEAT;
         if self.last.as_ref().is_some_and(known) {
             return Some(CUE_SPACING);
@@ -196,7 +196,7 @@ mod tests {
             price: Amount::new(AMOUNT_MAX),
             seq: u64::MAX,
             ends_at: Some(Timestamp::from_ms(253_402_300_799_999)),
-            status: Status::Scheduled,
+            status: ShownStatus::Scheduled,
         };
         let text = serde_json::to_string(&cue).unwrap();
         assert!(text.len() < 300, "{text}");

@@ -59,8 +59,102 @@ fn a_leader_raising_their_maximum_after_a_tie_does_not_move_the_price() {
 
 #[test]
 fn a_leader_never_bids_against_themselves() {
-    check(terms(), &[("ann", 100, 300), ("ann", 150, 150)], 100, "ann");
-    check(terms(), &[("ann", 100, 300), ("ann", 110, 200), ("bob", 110, 250)], 260, "ann");
+    check(terms(), &[("ann", 100, 300), ("ann", 150, 300)], 100, "ann");
+    check(terms(), &[("ann", 100, 200), ("ann", 110, 300), ("bob", 110, 250)], 260, "ann");
+}
+
+#[test]
+fn a_leader_cannot_take_back_their_maximum() {
+    let holds = |maximum| Refusal::MaximumNotRaised { maximum: amount(maximum) };
+    check_refused(terms(), &[("ann", 100, 300), ("ann", 110, 200)], &holds(300));
+    check_refused(terms(), &[("ann", 100, 300), ("ann", 150, 150)], &holds(300));
+    check_refused(terms(), &[("ann", 100, 300), ("bob", 110, 200), ("ann", 220, 299)], &holds(300));
+    // Too low is what it is for everybody; as much as before is nothing new, but no less.
+    let low = Refusal::BidTooLow { minimum: Some(amount(110)) };
+    check_refused(terms(), &[("ann", 100, 300), ("ann", 109, 109)], &low);
+    check(terms(), &[("ann", 100, 300), ("ann", 110, 300)], 100, "ann");
+    // Who does not lead any more may offer less than they once did.
+    check(terms(), &[("ann", 100, 300), ("bob", 110, 310), ("ann", 320, 320)], 320, "ann");
+    let late = [("ann", 100, 300), ("bob", 290, 310), ("ann", 320, 330), ("bob", 340, 340)];
+    check(terms(), &late, 340, "bob");
+}
+
+#[test]
+fn a_leader_with_a_higher_maximum_may_still_buy() {
+    let buyable = Terms { buy_now_price: Some(amount(500)), ..terms() };
+    check(buyable, &[("ann", 100, 900), ("ann", 500, 500)], 500, "ann");
+}
+
+/// Plays `bids` and checks the least next bid after them.
+fn check_minimum(terms: Terms, bids: &[(&str, u64, u64)], expected: Option<u64>) {
+    let mut state = live(terms);
+    let mut told = state.minimum_next();
+    for (bidder, offered, max) in bids {
+        let events = run(&mut state, &bid_by(bidder, *offered, *max), at(1)).unwrap();
+        let EventKind::Bid(bid) = &events[0].kind else { unreachable!("it is a bid") };
+        told = bid.minimum_next;
+    }
+    assert_eq!(state.minimum_next().map(Amount::minor), expected, "{bids:?}");
+    assert_eq!(told, state.minimum_next(), "the receipt says the same: {bids:?}");
+}
+
+#[test]
+fn the_least_next_bid_is_never_one_that_the_terms_make_impossible_or_wrong() {
+    let capped = || Terms { bid_ceiling: Some(amount(205)), ..terms() };
+    check_minimum(capped(), &[("ann", 100, 100)], Some(110));
+    check_minimum(capped(), &[("ann", 196, 196)], Some(205));
+    check_minimum(capped(), &[("ann", 204, 204)], Some(205));
+    check_minimum(capped(), &[("ann", 205, 205)], None);
+    check_minimum(capped(), &[("ann", 100, 205), ("bob", 205, 205)], None);
+    let buyable = || Terms { buy_now_price: Some(amount(300)), ..terms() };
+    check_minimum(buyable(), &[("ann", 289, 289)], Some(299));
+    check_minimum(buyable(), &[("ann", 295, 295)], Some(300));
+    check_minimum(buyable(), &[("ann", 300, 300)], None);
+    // Past the buy-now price, there is nothing to buy, and steps are steps again.
+    check_minimum(buyable(), &[("ann", 299, 900)], Some(300));
+    check_minimum(buyable(), &[("ann", 100, 900), ("bob", 250, 400)], Some(420));
+    let both = Terms { bid_ceiling: Some(amount(415)), ..buyable() };
+    check_minimum(both, &[("ann", 100, 415), ("bob", 250, 400)], Some(415));
+    // A cap of its own on what an amount can be.
+    let most = Amount::MAX.minor();
+    check_minimum(terms(), &[("ann", most - 5, most - 5)], Some(most));
+    check_minimum(terms(), &[("ann", most, most)], None);
+}
+
+#[test]
+fn a_price_that_may_be_paid_is_taken() {
+    let step = Band { from: amount(0), step: amount(100) };
+    let wide = || Terms { increments: Increments::new(vec![step]).unwrap(), ..terms() };
+    let buyable = Terms { buy_now_price: Some(amount(1_000)), ..wide() };
+    check(buyable.clone(), &[("ann", 950, 950), ("bob", 1_000, 1_000)], 1_000, "bob");
+    let low = Refusal::BidTooLow { minimum: Some(amount(1_000)) };
+    check_refused(buyable, &[("ann", 950, 950), ("bob", 999, 999)], &low);
+    let capped = Terms { bid_ceiling: Some(amount(1_000)), ..wide() };
+    check(capped.clone(), &[("ann", 950, 950), ("bob", 1_000, 1_000)], 1_000, "bob");
+    check(capped.clone(), &[("ann", 950, 1_000), ("bob", 1_000, 1_000)], 1_000, "ann");
+    let nothing = Refusal::BidTooLow { minimum: None };
+    check_refused(capped, &[("ann", 1_000, 1_000), ("bob", 1_000, 1_000)], &nothing);
+}
+
+#[test]
+fn buy_now_is_on_offer_until_the_price_reaches_it_or_the_auction_is_over() {
+    let mut state = live(Terms { buy_now_price: Some(amount(500)), ..terms() });
+    let mut open = vec![state.buy_now().is_some()];
+    let bids = [("ann", 100, 900), ("bob", 450, 480), ("bob", 495, 495), ("cid", 496, 496)];
+    for (bidder, offered, max) in bids {
+        let Ok(events) = run(&mut state, &bid_by(bidder, offered, max), at(1)) else { continue };
+        let EventKind::Bid(bid) = &events[0].kind else { unreachable!("it is a bid") };
+        assert_eq!(bid.buy_now_open, state.buy_now().is_some(), "the receipt tells the truth");
+        open.push(bid.buy_now_open);
+    }
+    // At 490, 500 is the least next bid, and the only one; nobody can pass it by proxy any more.
+    assert_eq!(open, [true, true, true]);
+    assert_eq!(state.minimum_next(), Some(amount(500)));
+    run(&mut state, &Command::Cancel, at(2)).unwrap();
+    assert_eq!((state.buy_now(), state.minimum_next()), (None, None), "over");
+    let bought = run(&mut live(state.terms.clone()), &bid_by("ann", 500, 900), at(1)).unwrap();
+    let EventKind::Bid(bid) = &bought[0].kind else { unreachable!("it is a bid") };
+    assert!(!bid.buy_now_open && bid.minimum_next.is_none());
 }
 
 #[test]
@@ -72,7 +166,6 @@ fn the_winning_bid_is_the_first_that_gave_the_maximum() {
     };
     let first = placed(100, 300);
     assert_eq!(placed(110, 300), first, "no more than before");
-    assert_eq!(placed(120, 250), first, "less than before");
     assert_ne!(placed(110, 310), first, "more than before");
 }
 
@@ -91,7 +184,7 @@ fn three_bids_with_a_tie_on_top_end_at_the_tie_in_any_order() {
         let mut state = live(terms());
         for name in order {
             // A low maximum may come too late to be offered at all.
-            let offered = state.minimum_next().minor();
+            let offered = state.minimum_next().unwrap().minor();
             if offered <= max(name) {
                 run(&mut state, &bid_by(name, offered, max(name)), at(1)).unwrap();
             }
@@ -120,13 +213,13 @@ fn the_step_follows_the_bands() {
     ];
     let banded = Terms { increments: Increments::new(bands).unwrap(), ..terms() };
     check(banded.clone(), &[("ann", 100, 200), ("bob", 110, 900)], 250, "bob");
-    let low = Refusal::BidTooLow { minimum: amount(250) };
+    let low = Refusal::BidTooLow { minimum: Some(amount(250)) };
     check_refused(banded, &[("ann", 200, 200), ("bob", 249, 249)], &low);
 }
 
 #[test]
 fn refusals_name_their_reason_and_change_nothing() {
-    let low = |minimum| Refusal::BidTooLow { minimum: amount(minimum) };
+    let low = |minimum| Refusal::BidTooLow { minimum: Some(amount(minimum)) };
     check_refused(terms(), &[("ann", 99, 99)], &low(100));
     check_refused(terms(), &[("ann", 100, 100), ("bob", 100, 500)], &low(110));
     check_refused(terms(), &[("ann", 100, 100), ("bob", 109, 109)], &low(110));
@@ -232,7 +325,9 @@ fn the_same_offer_is_the_same_amount_maximum_and_currency() {
 #[test]
 fn a_refusal_that_time_may_disprove_needs_a_fresh_state() {
     for (refusal, proved) in [
-        (Refusal::BidTooLow { minimum: amount(1) }, true),
+        (Refusal::BidTooLow { minimum: Some(amount(1)) }, true),
+        (Refusal::BidTooLow { minimum: None }, true),
+        (Refusal::MaximumNotRaised { maximum: amount(1) }, false),
         (Refusal::BidAboveCeiling { ceiling: amount(1) }, true),
         (Refusal::WrongCurrency { currency: Currency::USD }, true),
         (Refusal::SellerCannotBid, true),

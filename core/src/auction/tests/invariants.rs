@@ -85,7 +85,8 @@ fn command(step: &Step, state: &Auction, index: usize, now: Timestamp) -> Comman
         Step::Close(cause) => Command::Close(*cause),
         Step::Bid { bidder, above, more, in_flight_ms } => {
             let name = ["ann", "bob", "cid", "seller"][usize::from(*bidder)];
-            let offered = (state.minimum_next().minor() + above).saturating_sub(10).max(1);
+            let least = state.minimum_next().or(state.price).map_or(0, Amount::minor);
+            let offered = (least + above).saturating_sub(10).max(1);
             let key = IdempotencyKey::parse(&format!("step-{index}")).unwrap();
             let before = |ms: u64| Timestamp::from_ms(now.as_ms() - i64::try_from(ms).unwrap());
             Command::Bid(PlaceBid {
@@ -150,6 +151,7 @@ proptest! {
                 prop_assert_eq!(event.seq, accepted.len() as u64, "I1: gap-free numbers");
             }
             check_step(&before, &state)?;
+            check_the_least_is_taken(&state, now)?;
         }
         prop_assert_eq!(replay(&log), Some(state.clone()), "replay equals live");
         let text = serde_json::to_string(&state).unwrap();
@@ -192,12 +194,19 @@ fn check_accepted(
     prop_assert_ne!(&bid.bidder, &before.seller);
     prop_assert!(bid.stamp > before.last_stamp, "stamps rise strictly");
     prop_assert!(before.price.is_none_or(|price| price <= bid.price), "I1: no fall");
-    prop_assert!(bid.amount >= before.minimum_next(), "no bid under the minimum");
+    prop_assert!(before.minimum_next().is_some_and(|least| bid.amount >= least), "none under it");
     let ceiling = before.terms.bid_ceiling;
     prop_assert!(ceiling.is_none_or(|ceiling| bid.max <= ceiling), "none over the ceiling");
     prop_assert_eq!(after.price, Some(bid.price));
+    let leads = before.lead.as_ref().filter(|lead| lead.bidder == bid.bidder);
+    let buys = before.buy_now().is_some_and(|buy_now| bid.amount >= buy_now);
+    let kept = leads.is_none_or(|lead| bid.max >= lead.max);
+    prop_assert!(buys || kept, "nobody takes back the maximum they lead with");
+    // Bought, it is over with the next event.
+    let followed = (!buys).then(|| (after.minimum_next(), after.buy_now().is_some()));
+    let told = (bid.minimum_next, bid.buy_now_open);
+    prop_assert_eq!(told, followed.unwrap_or_default(), "the receipt tells the truth");
     if !matches!(after.phase, Phase::Closed { .. }) {
-        prop_assert_eq!(bid.minimum_next, after.minimum_next(), "the receipt tells the truth");
         prop_assert_eq!(Some(bid.ends_at), after.ends_at(), "the receipt tells the truth");
         let leads = after.lead.as_ref().is_some_and(|lead| lead.bidder == bid.bidder);
         prop_assert_eq!(bid.status == BidStatus::Leading, leads);
@@ -213,7 +222,12 @@ fn check_accepted(
 
 /// What holds between any two states that follow each other.
 fn check_step(before: &Auction, state: &Auction) -> Result<(), TestCaseError> {
-    prop_assert!(before.minimum_next() <= state.minimum_next(), "what was too low stays so");
+    let least = |state: &Auction| state.minimum_next().map_or(u64::MAX, Amount::minor);
+    prop_assert!(least(before) <= least(state), "what was too low stays so");
+    let most = state.terms.most().minor();
+    prop_assert!(least(state) == u64::MAX || least(state) <= most, "the least can be bid");
+    let bought = |buy_now: Amount| least(state) <= buy_now.minor();
+    prop_assert!(state.buy_now().is_none_or(bought), "what buys the lot is enough");
     prop_assert!(state.extensions <= state.terms.soft_close.max_extensions, "the cap holds");
     prop_assert!(state.top_bids.len() <= 5);
     if let (Some(lead), Some(price)) = (&state.lead, state.price) {
@@ -226,8 +240,18 @@ fn check_step(before: &Auction, state: &Auction) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// I2: the highest accepted maximum wins; between equal ones, the one accepted first. The price
-/// covers the second-highest maximum, and is above one step over it only where the winner's own
+/// While bids are taken, a stranger's bid of exactly the least next amount is accepted.
+fn check_the_least_is_taken(state: &Auction, now: Timestamp) -> Result<(), TestCaseError> {
+    let in_time = state.ends_at().is_some_and(|end| now < end);
+    if let (true, Some(least)) = (in_time, state.minimum_next()) {
+        let taken = decide(state, &bid_by("eve", least.minor(), least.minor()), now);
+        prop_assert!(taken.is_ok(), "the least next bid is refused: {:?}", taken);
+    }
+    Ok(())
+}
+
+/// I2: the highest accepted maximum wins, between equal ones the one accepted first; but whoever
+/// buys at the buy-now price wins, whatever maxima others hold. The price covers the second-highest maximum, and is above one step over it only where the winner's own
 /// offer or the reserve made it so.
 fn check_winner(state: &Auction, accepted: &[Accepted], bought: bool) -> Result<(), TestCaseError> {
     let Phase::Closed { outcome, .. } = &state.phase else { return Ok(()) };

@@ -26,7 +26,9 @@ impl JsonSchema for BidRequest {
         let about_amount = "What is offered now, in minor units. At least the `minimum_next` of \
             the auction.";
         let about_max = "What the bidder is good for, in minor units; not below `amount`. Nobody \
-            else sees it. Default: `amount`.";
+            else sees it. Default: `amount`. It holds as long as they lead: they may raise it, and \
+            an offer below it is refused with `maximum-not-raised`. It does not hold against \
+            somebody who buys the lot while `buy_now_open`.";
         object(
             "An offer. `max` lets the bid rise by itself, step by step, against others.",
             &["amount"],

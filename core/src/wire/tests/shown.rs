@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::auction::{
-    AcceptedBid, Auction, BidStatus, Event, EventKind, Outcome, Phase, Refusal, SoftClose,
+    AcceptedBid, Auction, BidStatus, Event, EventKind, Lead, Outcome, Phase, Refusal, SoftClose,
 };
 use crate::ids::{AuctionId, BidId, IdempotencyKey, UserId};
 use crate::money::{Amount, Currency};
@@ -29,7 +29,8 @@ fn accepted() -> (Event, AcceptedBid) {
         status: BidStatus::Outbid,
         outbid: None,
         price: amount(1_300),
-        minimum_next: amount(1_400),
+        minimum_next: Some(amount(1_400)),
+        buy_now_open: true,
         ends_at: Timestamp::from_ms(1_795_411_020_000),
         extended: true,
         stamp: Timestamp::from_ms(1),
@@ -44,7 +45,7 @@ fn a_receipt_has_the_documented_shape_and_no_maximum() {
     let receipt = serde_json::to_value(BidReceipt::of(&event, &bid, Level::Queue)).unwrap();
     let expected = json!({
         "bid_id": bid.bid_id, "auction_id": AUCTION, "seq": 3, "status": "outbid", "amount": 1200,
-        "price": 1300, "minimum_next": 1400, "ends_at": "2026-11-23T05:17:00.000Z",
+        "price": 1300, "minimum_next": 1400, "buy_now_open": true, "ends_at": "2026-11-23T05:17:00.000Z",
         "extended": true, "acknowledged": "queue"
     });
     assert_eq!(receipt, expected);
@@ -53,7 +54,7 @@ fn a_receipt_has_the_documented_shape_and_no_maximum() {
 
 #[test]
 fn a_problem_has_a_stable_code_and_type() {
-    let problem = Problem::from(&Refusal::BidTooLow { minimum: amount(1_100) });
+    let problem = Problem::from(&Refusal::BidTooLow { minimum: Some(amount(1_100)) });
     let expected = json!({
         "type": "urn:gavel:problem:bid-too-low", "title": "The bid is too low", "status": 409,
         "code": "bid-too-low", "detail": "the bid is below the minimum of 1100", "minimum": 1100
@@ -71,7 +72,9 @@ fn a_problem_has_a_stable_code_and_type() {
 #[test]
 fn every_refusal_has_its_code() {
     for (refusal, code) in [
-        (Refusal::BidTooLow { minimum: amount(1) }, "bid-too-low"),
+        (Refusal::BidTooLow { minimum: Some(amount(1)) }, "bid-too-low"),
+        (Refusal::BidTooLow { minimum: None }, "bid-too-low"),
+        (Refusal::MaximumNotRaised { maximum: amount(1) }, "maximum-not-raised"),
         (Refusal::BidAboveCeiling { ceiling: amount(1) }, "bid-above-ceiling"),
         (Refusal::WrongCurrency { currency: Currency::USD }, "invalid-request"),
         (Refusal::SellerCannotBid, "seller-cannot-bid"),
@@ -100,8 +103,9 @@ fn a_closed_state_shows_its_outcome_and_an_open_one_none() {
     };
     let expected = json!({
         "auction_id": AUCTION, "status": "scheduled", "price": null, "leader": null,
-        "minimum_next": 100, "ends_at": null, "server_time": "1970-01-01T00:00:00.000Z", "seq": 0,
-        "bid_count": 0, "extensions": 0, "reserve_met": false, "top_bids": [], "watchers": null
+        "minimum_next": 100, "buy_now_open": false, "ends_at": null,
+        "server_time": "1970-01-01T00:00:00.000Z", "seq": 0, "bid_count": 0, "extensions": 0,
+        "has_reserve": true, "reserve_met": false, "top_bids": [], "watchers": null
     });
     assert_eq!(shown(&state), expected);
     let sold = Outcome::Sold {
@@ -117,6 +121,53 @@ fn a_closed_state_shows_its_outcome_and_an_open_one_none() {
             (&shown(&state)["outcome"], &shown(&state)["status"]),
             (&json!(name), &json!("closed"))
         );
+    }
+}
+
+/// A live auction with these terms, led by 7d1c at 700.
+fn led(more: &str) -> Auction {
+    let body = format!(r#"{{"title": "A", "starting_price": 100, "duration_s": 60{more}}}"#);
+    let terms = CreateAuction::parse(body.as_bytes()).unwrap().terms;
+    let id = AuctionId::parse(AUCTION).unwrap();
+    let mut state = Auction::scheduled(id, UserId::parse("seller").unwrap(), terms);
+    let (_, bid) = accepted();
+    state.phase = Phase::Live { ends_at: Timestamp::from_ms(60_000) };
+    state.lead = Some(Lead { bidder: bid.bidder, max: amount(900), bid_id: bid.bid_id });
+    state.price = Some(amount(700));
+    state
+}
+
+#[test]
+fn what_there_is_not_is_not_denied() {
+    let shown = |more| StateView::of(&led(more), Timestamp::from_ms(0));
+    let without = shown("");
+    assert_eq!((without.has_reserve, without.reserve_met), (false, None));
+    let below = shown(r#", "reserve_price": 800"#);
+    assert_eq!((below.has_reserve, below.reserve_met), (true, Some(false)));
+    let met = shown(r#", "reserve_price": 700"#);
+    assert_eq!((met.has_reserve, met.reserve_met), (true, Some(true)));
+    assert!(!without.buy_now_open);
+    assert!(shown(r#", "buy_now_price": 701"#).buy_now_open);
+    assert!(!shown(r#", "buy_now_price": 700"#).buy_now_open);
+}
+
+#[test]
+fn nothing_is_shown_as_if_bidding_went_on_when_it_does_not() {
+    let mut state = led(r#", "buy_now_price": 5000, "grace_ms": 500"#);
+    let shown = |state: &Auction, ms| {
+        let view = StateView::of(state, Timestamp::from_ms(ms));
+        let bidding = (view.minimum_next.is_some(), view.buy_now_open, view.leader.is_some());
+        (view.status, bidding, view.winner_id.is_some())
+    };
+    assert_eq!(shown(&state, 59_999), (ShownStatus::Live, (true, true, true), false));
+    // Nobody can begin to bid any more, though what is under way may still count.
+    assert_eq!(shown(&state, 60_000), (ShownStatus::Closing, (false, false, true), false));
+    let bid_id = accepted().1.bid_id;
+    let winner = UserId::parse("7d1c").unwrap();
+    let sold = Outcome::Sold { winner, hammer_price: amount(700), bid_id };
+    for (outcome, won) in [(sold, true), (Outcome::Unsold, false), (Outcome::Cancelled, false)] {
+        state.phase = Phase::Closed { outcome, at: Timestamp::from_ms(5) };
+        assert_eq!(shown(&state, 0), (ShownStatus::Closed, (false, false, false), won));
     }
 }
 

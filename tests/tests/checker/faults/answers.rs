@@ -26,8 +26,7 @@ fn a_repeat_answered_as_a_new_bid_is_found() {
 
 #[test]
 fn a_repeat_that_is_refused_is_found() {
-    let answer =
-        Answer::Refused { status: 409, code: "bid-too-low".to_owned(), minimum: Some(110) };
+    let answer = Answer::Refused { status: 409, code: "bid-too-low".to_owned(), bound: Some(110) };
     finds(
         |evidence| call(evidence, "opening").answer = answer,
         |anomaly| matches!(anomaly, Anomaly::RepeatRefused { .. }),
@@ -50,7 +49,7 @@ fn a_lower_offer_under_a_used_key_may_be_called_low_only_for_a_moment() {
         (call.span.sent_us, call.span.received_us) =
             (call.span.received_us + after_us, call.span.received_us + after_us + 1_000);
         call.answer =
-            Answer::Refused { status: 409, code: "bid-too-low".to_owned(), minimum: Some(510) };
+            Answer::Refused { status: 409, code: "bid-too-low".to_owned(), bound: Some(510) };
         evidence.bids.push(call);
     };
     finds(
@@ -65,7 +64,7 @@ fn a_lower_offer_under_a_used_key_may_be_called_low_only_for_a_moment() {
 #[test]
 fn a_conflict_without_another_offer_is_found() {
     let answer =
-        Answer::Refused { status: 409, code: "idempotency-conflict".to_owned(), minimum: None };
+        Answer::Refused { status: 409, code: "idempotency-conflict".to_owned(), bound: None };
     finds(
         |evidence| evidence.bids.last_mut().unwrap().answer = answer,
         |anomaly| matches!(anomaly, Anomaly::NoConflict { .. }),
@@ -82,8 +81,8 @@ fn a_bidder_told_another_price_is_found() {
 }
 
 /// Has the last bid (505 by ben, when 510 was asked) refused for another reason.
-fn refused(code: &str, status: u16, minimum: Option<u64>) -> Finding {
-    let answer = Answer::Refused { status, code: code.to_owned(), minimum };
+fn refused(code: &str, status: u16, bound: Option<u64>) -> Finding {
+    let answer = Answer::Refused { status, code: code.to_owned(), bound };
     finds(
         |evidence| evidence.bids.last_mut().unwrap().answer = answer,
         |anomaly| matches!(anomaly, Anomaly::Refusal { .. }),
@@ -101,6 +100,8 @@ fn a_refusal_that_the_log_disproves_is_found() {
     refused("auction-not-live", 409, None);
     refused("seller-cannot-bid", 403, None);
     refused("bid-above-ceiling", 422, None);
+    refused("maximum-not-raised", 409, Some(600));
+    refused("maximum-not-raised", 409, None);
 }
 
 #[test]
@@ -112,14 +113,14 @@ fn a_refusal_by_a_minimum_of_long_ago_is_found() {
         last.span.sent_us += 1_800_000;
         last.span.received_us += 1_800_000;
         last.answer =
-            Answer::Refused { status: 409, code: "bid-too-low".to_owned(), minimum: Some(320) };
+            Answer::Refused { status: 409, code: "bid-too-low".to_owned(), bound: Some(320) };
     };
     finds(fault, |anomaly| matches!(anomaly, Anomaly::Refusal { .. }));
 }
 
 #[test]
 fn an_answer_that_no_rule_provides_for_is_found() {
-    let answer = Answer::Refused { status: 500, code: "internal".to_owned(), minimum: None };
+    let answer = Answer::Refused { status: 500, code: "internal".to_owned(), bound: None };
     finds(
         |evidence| evidence.bids.last_mut().unwrap().answer = answer,
         |anomaly| matches!(anomaly, Anomaly::Answer { status: 500, .. }),
@@ -156,9 +157,18 @@ fn a_look_at_a_state_of_another_time_is_found() {
     finds(swapped, |_| true);
     finds(|evidence| evidence.reads[1].price = Some(110), read);
     finds(|evidence| evidence.reads[2].bid_count += 1, read);
-    finds(|evidence| evidence.reads[2].minimum_next -= 1, read);
+    finds(|evidence| evidence.reads[2].minimum_next = None, read);
     finds(|evidence| evidence.reads[3].extensions = 0, read);
-    finds(|evidence| evidence.reads[3].reserve_met = false, read);
+    finds(|evidence| evidence.reads[3].reserve_met = Some(false), read);
+    finds(|evidence| evidence.reads[3].reserve_met = None, read);
+    finds(|evidence| evidence.reads[3].has_reserve = false, read);
+    finds(|evidence| evidence.reads[3].buy_now_open ^= true, read);
+    finds(|evidence| evidence.reads[3].status = "closing".to_owned(), read);
+    finds(|evidence| evidence.reads.last_mut().unwrap().minimum_next = Some(510), read);
+    finds(
+        |evidence| evidence.reads.last_mut().unwrap().leader = Some("name of ben".to_owned()),
+        read,
+    );
     finds(|evidence| evidence.reads[3].ends_at = None, read);
     finds(
         |evidence| evidence.reads[3].leader = Some("name of ada".to_owned()),

@@ -83,7 +83,7 @@ fn admit(evidence: &mut Evidence, bidder: &str, amount: u64, ms: u64) {
         max: amount,
         status: "leading".to_owned(),
         price: amount,
-        minimum_next: amount + 10,
+        minimum_next: Some(amount + 10),
         extended: false,
         placed_at: last.placed_at + ms,
         stamp: last.placed_at + ms,

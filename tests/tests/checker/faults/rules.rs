@@ -22,7 +22,11 @@ fn a_price_one_cent_off_is_found() {
 
 #[test]
 fn a_wrong_least_next_bid_is_found() {
-    finds(|evidence| forge(evidence, 4, |row| row.minimum_next += 1), wrong(4, "least next bid"));
+    finds(
+        |evidence| forge(evidence, 4, |row| row.minimum_next = Some(511)),
+        wrong(4, "least next bid"),
+    );
+    finds(|evidence| forge(evidence, 4, |row| row.minimum_next = None), wrong(4, "least next bid"));
 }
 
 #[test]
@@ -80,7 +84,10 @@ fn an_accepted_bid_above_the_ceiling_is_found() {
 
 #[test]
 fn an_accepted_bid_below_the_minimum_is_found() {
-    finds(|evidence| admit(evidence, "ada", 509, 5), forbidden(7, Forbidden::BelowMinimum(510)));
+    finds(
+        |evidence| admit(evidence, "ada", 509, 5),
+        forbidden(7, Forbidden::BelowMinimum(Some(510))),
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn refused_then_accepted(evidence: &mut Evidence, code: &str) {
     accepted.span.sent_us -= 1_000;
     accepted.span.received_us += 1_000;
     let span = accepted.span;
-    let answer = Answer::Refused { status: 409, code: code.to_owned(), minimum: None };
+    let answer = Answer::Refused { status: 409, code: code.to_owned(), bound: None };
     let copy = BidCall { span, answer, ..accepted.clone() };
     evidence.bids.push(copy);
 }

@@ -53,7 +53,7 @@ fn response(codes: &[Code]) -> Value {
 fn variant(code: Code) -> Value {
     let mut required = vec!["code"];
     required.extend(match code {
-        Code::BidTooLow => Some("minimum"),
+        Code::MaximumNotRaised => Some("maximum"),
         Code::InvalidRequest => Some("errors"),
         _ => None,
     });

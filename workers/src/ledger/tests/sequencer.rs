@@ -63,7 +63,7 @@ async fn several_workers_on_one_auction_all_make_progress_and_numbers_have_no_ga
                 assert!(tries < 10_000, "worker {worker} makes no progress: {accepted:?}");
                 // What it thinks the least bid is; by the time it is decided it may be too low.
                 let state = ledger.state(&state.id).await.unwrap().unwrap();
-                let least = state.minimum_next();
+                let least = state.minimum_next().unwrap();
                 let key = format!("{worker}-{tries}");
                 // Everybody bids once: the price rises with every accepted bid.
                 let bidder = UserId::parse(&key).unwrap();
