@@ -53,6 +53,9 @@ pub const CHAT_TEXT_CHARS_MAX: usize = 500;
 /// Best distinct bidders kept in the live state for display.
 pub const TOP_BIDS_MAX: usize = 5;
 
+/// Arrays and objects within each other in a body. Ours go three deep; what a token's claims hold is
+/// up to its issuer, and 128 is what JSON readers commonly allow.
+pub const BODY_DEPTH_MAX: u32 = 128;
 /// Body of a bid in bytes; a valid one with both amounts and a currency is under 120.
 pub const BID_BODY_BYTES_MAX: usize = 4_096;
 /// Body of a change of one's profile in bytes; the longest valid one, escaped, has about 1,000.

@@ -1,10 +1,18 @@
 //! Reading a JSON body strictly: one object, no member twice at any depth, every fault told apart.
+//!
+//! What is not JSON at all is `Malformed`, whatever it began like; what is JSON but no object, or has
+//! a member twice, has invalid fields. Numbers are read from their text: see [`number`].
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use struson::reader::json_path::JsonPathPiece;
+use struson::reader::{
+    JsonReader as _, JsonReaderPosition, JsonStreamReader, ReaderError, ReaderSettings, ValueType,
+};
 
 use super::fields::FieldError;
+use super::number::number;
 use super::problem::{Code, Problem};
+use crate::limits::BODY_DEPTH_MAX;
 
 /// Why a body is not a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,126 +40,105 @@ impl From<InvalidBody> for Problem {
 }
 
 /// Reads one JSON object. A member that appears twice, at any depth, is refused: two readers could
-/// disagree about which one counts.
+/// disagree about which one counts. A number whose value is whole is an integer, however it is
+/// written.
 pub fn read_object(body: &[u8]) -> Result<Map<String, Value>, InvalidBody> {
-    let mut twice = None;
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let read = reader
-        .deserialize_map(ObjectVisitor(Unique { twice: &mut twice }))
-        .and_then(|members| reader.end().map(|()| members));
-    match (read, twice) {
-        (Ok(members), _) => Ok(members),
-        (Err(_), Some(path)) => {
-            Err(InvalidBody::Fields(vec![FieldError::new(path, "appears twice")]))
-        }
-        (Err(error), None) if error.is_data() => {
-            Err(InvalidBody::Fields(vec![FieldError::new("", "the body must be a JSON object")]))
-        }
-        (Err(error), None) => {
-            Err(InvalidBody::Malformed { line: error.line(), column: error.column() })
-        }
-    }
+    let settings = ReaderSettings {
+        max_nesting_depth: Some(BODY_DEPTH_MAX),
+        // A number of any size is JSON; reading one costs no more than its text.
+        restrict_number_values: false,
+        ..ReaderSettings::default()
+    };
+    let mut reader = Reader { json: JsonStreamReader::new_custom(body, settings), twice: None };
+    let read = match reader.json.peek() {
+        Ok(ValueType::Object) => reader.object().map(Some),
+        Ok(_) => reader.json.skip_value().map(|()| None),
+        Err(error) => Err(error),
+    };
+    let Reader { json, twice } = reader;
+    let members = read
+        .and_then(|members| json.consume_trailing_whitespace().map(|()| members))
+        .map_err(|error| malformed(&error))?;
+    let fault = match (members, twice) {
+        (Some(members), None) => return Ok(members),
+        (Some(_), Some(path)) => FieldError::new(path, "appears twice"),
+        (None, _) => FieldError::new("", "the body must be a JSON object"),
+    };
+    Err(InvalidBody::Fields(vec![fault]))
 }
 
-/// A JSON value without a repeated member. When there is one, its path is put together on the way
-/// out: on the way in, it would be copied for each of many items.
-struct Unique<'a> {
-    twice: &'a mut Option<String>,
+/// A body that is being read, and the first member in it that appeared twice.
+struct Reader<'a> {
+    json: JsonStreamReader<&'a [u8]>,
+    twice: Option<String>,
 }
 
-impl Unique<'_> {
-    fn members<'de, A: MapAccess<'de>>(
-        &mut self,
-        mut access: A,
-    ) -> Result<Map<String, Value>, A::Error> {
-        let mut members = Map::new();
-        while let Some(name) = access.next_key::<String>()? {
-            if members.contains_key(&name) {
-                *self.twice = Some(name);
-                return Err(A::Error::custom("a member appears twice"));
+impl Reader<'_> {
+    fn value(&mut self) -> Result<Value, ReaderError> {
+        Ok(match self.json.peek()? {
+            ValueType::Object => Value::Object(self.object()?),
+            ValueType::Array => {
+                let mut items = Vec::new();
+                self.json.begin_array()?;
+                while self.json.has_next()? {
+                    items.push(self.value()?);
+                }
+                self.json.end_array()?;
+                Value::Array(items)
             }
-            let value = access.next_value_seed(Unique { twice: &mut *self.twice });
-            let value = value.inspect_err(|_| self.within(&name))?;
+            ValueType::String => Value::String(self.json.next_string()?),
+            ValueType::Number => number(self.json.next_number_as_str()?),
+            ValueType::Boolean => Value::Bool(self.json.next_bool()?),
+            ValueType::Null => {
+                self.json.next_null()?;
+                Value::Null
+            }
+        })
+    }
+
+    fn object(&mut self) -> Result<Map<String, Value>, ReaderError> {
+        let mut members = Map::new();
+        self.json.begin_object()?;
+        while self.json.has_next()? {
+            let name = self.json.next_name_owned()?;
+            if members.contains_key(&name) && self.twice.is_none() {
+                self.twice = Some(path(&self.json.current_position(true)));
+            }
+            let value = self.value()?;
             members.insert(name, value);
         }
+        self.json.end_object()?;
         Ok(members)
     }
-
-    /// The path seen from one level further out.
-    fn within(&mut self, outer: &str) {
-        if let Some(path) = self.twice.take() {
-            let dot = if path.starts_with('[') { "" } else { "." };
-            *self.twice = Some(format!("{outer}{dot}{path}"));
-        }
-    }
 }
 
-impl<'de> DeserializeSeed<'de> for Unique<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Unique<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut access: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        loop {
-            let item = access.next_element_seed(Unique { twice: &mut *self.twice });
-            match item.inspect_err(|_| self.within(&format!("[{}]", items.len())))? {
-                Some(item) => items.push(item),
-                None => return Ok(Value::Array(items)),
+/// Where something stands, such as `increments[1].step`.
+fn path(position: &JsonReaderPosition) -> String {
+    let mut text = String::new();
+    for piece in position.path.iter().flatten() {
+        match piece {
+            JsonPathPiece::ArrayItem(index) => text.push_str(&format!("[{index}]")),
+            JsonPathPiece::ObjectMember(name) => {
+                let dot = if text.is_empty() { "" } else { "." };
+                text.push_str(&format!("{dot}{name}"));
             }
         }
     }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, access: A) -> Result<Value, A::Error> {
-        self.members(access).map(Value::Object)
-    }
+    text
 }
 
-/// The body itself: an object and nothing else.
-struct ObjectVisitor<'a>(Unique<'a>);
-
-impl<'de> Visitor<'de> for ObjectVisitor<'_> {
-    type Value = Map<String, Value>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, access: A) -> Result<Self::Value, A::Error> {
-        self.0.members(access)
-    }
+fn malformed(error: &ReaderError) -> InvalidBody {
+    let position = match error {
+        ReaderError::SyntaxError(error) => error.location.line_pos,
+        ReaderError::UnexpectedValueType { location, .. }
+        | ReaderError::UnexpectedStructure { location, .. }
+        | ReaderError::MaxNestingDepthExceeded { location, .. }
+        | ReaderError::UnsupportedNumberValue { location, .. }
+        | ReaderError::IoError { location, .. } => location.line_pos,
+        _ => None,
+    };
+    // Counted from 1, as editors do.
+    let counted = |from_0: u64| usize::try_from(from_0).unwrap_or(usize::MAX).saturating_add(1);
+    let (line, column) = position.map_or((1, 1), |at| (counted(at.line), counted(at.column)));
+    InvalidBody::Malformed { line, column }
 }

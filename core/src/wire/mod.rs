@@ -11,6 +11,7 @@ mod chat;
 mod edit;
 mod fields;
 mod me;
+mod number;
 mod problem;
 #[cfg(feature = "schema")]
 pub mod schema;
@@ -25,6 +26,7 @@ pub use chat::{ChatDeleted, ChatMessage, ChatMute, ChatRequest};
 pub use edit::EditAuction;
 pub use fields::{FieldError, Fields};
 pub use me::{Channel, DeletedMe, DisplayName, EditMe, MeView, NotificationsView};
+pub use number::whole_number;
 pub use problem::{Code, PROBLEM_CONTENT_TYPE, Problem};
 pub use video::{IngestView, PlaybackView, RevocationView, RevokeViewer};
 pub use views::{BidItem, FollowView, OwnBidItem, Page, StateView, TopBidView};

@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use gavel_core::limits::{
     CURSOR_LEN_MAX, LABEL_CHARS_MAX, LINK_TOKEN_LEN_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
 };
-use gavel_core::wire::{FieldError, Problem, Status};
+use gavel_core::wire::{FieldError, Problem, Status, whole_number};
 
 use super::problem::ApiError;
 use crate::catalog::Filter;
@@ -68,9 +68,8 @@ impl Parameters {
         });
         let reason = format!("must be a whole number from 1 to {PAGE_ITEMS_MAX}");
         let limit = self.take("limit", &reason, |text| {
-            let digits = text.bytes().all(|b| b.is_ascii_digit());
-            let limit = text.parse().ok().filter(|_| digits);
-            limit.filter(|limit| (1..=PAGE_ITEMS_MAX).contains(limit))
+            let limit = u32::try_from(whole_number(text)?).ok()?;
+            (1..=PAGE_ITEMS_MAX).contains(&limit).then_some(limit)
         });
         PageQuery { cursor, limit: limit.unwrap_or(PAGE_ITEMS_DEFAULT) }
     }
@@ -153,6 +152,9 @@ mod tests {
         assert_eq!(read.filter.category.as_deref(), Some("fine art"));
         assert_eq!(read.page, PageQuery { cursor: Some("abc".to_owned()), limit: 5 });
         assert_eq!(list("").unwrap().page.limit, PAGE_ITEMS_DEFAULT);
+        for limit in ["limit=50.0", "limit=5e1"] {
+            assert_eq!(page(limit).unwrap().limit, 50, "{limit}");
+        }
     }
 
     #[test]
@@ -161,6 +163,9 @@ mod tests {
             "limit=0",
             "limit=101",
             "limit=%2B5",
+            "limit=5.5",
+            "limit=1e9",
+            "limit=1e999999999",
             "limit=",
             "limit=x",
             "cursor=",

@@ -31,7 +31,11 @@ fn allowed(schema: &Value) -> Vec<Value> {
     let mut values = if let Some(named) = schema["enum"].as_array() {
         return named.clone();
     } else if is(schema, "integer") {
-        vec![schema["minimum"].clone(), schema["maximum"].clone()]
+        let (least, most) = (schema["minimum"].clone(), schema["maximum"].clone());
+        // An integer to JSON Schema is what has no fraction, however it is written.
+        let written: Value = serde_json::from_str(&format!("{most}.0")).unwrap();
+        assert_ne!(written.to_string(), most.to_string());
+        vec![least, most, written]
     } else if is(schema, "boolean") {
         vec![json!(true), json!(false)]
     } else if is(schema, "object") {

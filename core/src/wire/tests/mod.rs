@@ -1,4 +1,5 @@
 //! What is read from requests, and what is shown in replies.
 
+mod numbers;
 mod requests;
 mod shown;

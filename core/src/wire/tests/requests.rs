@@ -28,8 +28,10 @@ fn a_wrong_amount_is_refused_by_name() {
         "0",
         "-5",
         "1.5",
-        "150.0",
-        "1e3",
+        "150.5e0",
+        "1e-3",
+        "1e400",
+        "-0.0",
         "\"150\"",
         "true",
         "[1]",
@@ -54,15 +56,65 @@ fn every_fault_of_a_bid_is_named_at_once() {
 }
 
 #[test]
-fn what_is_not_one_json_object_is_told_apart() {
-    for broken in ["", "{", "{\"amount\": }", "{\"amount\": 5} x", "\u{0}", "{'amount': 5}"] {
+fn what_is_not_json_is_malformed_whatever_it_began_like() {
+    for broken in [
+        "",
+        " ",
+        "{",
+        "{\"amount\": }",
+        "{\"amount\": 5} x",
+        "{\"amount\": 5}{}",
+        "{\"amount\": 05}",
+        "{\"amount\": 5,}",
+        "{\"amount\": 5, \"amount\": 6",
+        "\u{0}",
+        "{'amount': 5}",
+        "\u{feff}{\"amount\": 5}",
+        "[1,2",
+        "[1] x",
+        "[1,]",
+        "[1}",
+        "\"abc",
+        "\"a\nb\"",
+        "\"\\ud800\"",
+        "nul",
+        "nulll",
+        "tru",
+        "-",
+        "1.",
+        "01",
+        "1 2",
+        "amount=5",
+    ] {
         assert_eq!(bid_faults(broken), ["malformed"], "{broken:?}");
     }
-    for other in ["5", "[]", "null", "\"text\""] {
-        assert_eq!(bid_faults(other), [""], "{other}");
+    for broken in [&b"\"\xff\""[..], b"{\"amount\": \"\xc3\"}", b"[\"\xed\xa0\x80\"]"] {
+        let read = read_object(broken);
+        assert!(matches!(read, Err(InvalidBody::Malformed { .. })), "{broken:?} {read:?}");
+    }
+    for deep in ["[", "{\"a\":"] {
+        let deep = deep.repeat(200);
+        let read = read_object(deep.as_bytes());
+        assert!(matches!(read, Err(InvalidBody::Malformed { .. })), "too deep, unended");
     }
     let deep = format!("{}5{}", "[".repeat(200), "]".repeat(200));
     assert_eq!(bid_faults(&format!("{{\"amount\": {deep}}}")), ["malformed"], "too deep");
+    assert_eq!(bid_faults(&deep), ["malformed"], "too deep");
+}
+
+#[test]
+fn json_that_is_no_object_is_an_invalid_request() {
+    for other in ["5", "[]", "null", "\"text\"", " [1, {\"a\": 2}]\n", "true", "1e999999999"] {
+        assert_eq!(bid_faults(other), [""], "{other}");
+    }
+}
+
+#[test]
+fn malformed_json_is_malformed_where_it_is() {
+    for (broken, line, column) in [("", 1, 1), ("{\"amount\":\n  1e3, x}", 2, 8), ("[1,2", 1, 5)] {
+        let expected = InvalidBody::Malformed { line, column };
+        assert_eq!(read_object(broken.as_bytes()), Err(expected), "{broken:?}");
+    }
 }
 
 fn auction_faults(change: &str) -> Vec<String> {

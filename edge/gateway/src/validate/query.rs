@@ -2,7 +2,7 @@
 //! misspelt filter never shows everything.
 
 use gavel_core::limits::{CURSOR_LEN_MAX, LABEL_CHARS_MAX, LINK_TOKEN_LEN_MAX, PAGE_ITEMS_MAX};
-use gavel_core::wire::{FieldError, Status};
+use gavel_core::wire::{FieldError, Status, whole_number};
 
 use crate::limits::QUERY_BYTES_MAX;
 use crate::refusal::Refusal;
@@ -51,7 +51,8 @@ fn fault(name: &str, value: &str) -> Option<String> {
             (Status::parse(value).is_some(), "must be scheduled, live, paused or closed".to_owned())
         }
         "limit" => (
-            whole(value).is_some_and(|limit| (1..=PAGE_ITEMS_MAX).contains(&limit)),
+            whole_number(value)
+                .is_some_and(|limit| (1..=u64::from(PAGE_ITEMS_MAX)).contains(&limit)),
             format!("must be a whole number from 1 to {PAGE_ITEMS_MAX}"),
         ),
         "cursor" => (
@@ -74,11 +75,6 @@ fn fault(name: &str, value: &str) -> Option<String> {
     (!fits).then_some(reason)
 }
 
-/// Digits only: `parse` alone would take a plus sign.
-fn whole(text: &str) -> Option<u32> {
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +95,8 @@ mod tests {
             "status=closed&category=fine%20art&limit=100&cursor=eyJhIjoxfQ",
             "category=B%C3%BCcher",
             "limit=1",
+            "limit=1e1",
+            "limit=100.0",
         ] {
             assert!(faults(&Route::ListAuctions, query).is_empty(), "{query}");
         }
