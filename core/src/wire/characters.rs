@@ -1,26 +1,43 @@
 //! Which characters people may use in what others are shown.
 //!
 //! Nothing here repairs a text: what does not fit is refused, so that nobody is shown as somebody
-//! else than they asked for.
+//! else than they asked for. Only line breaks are brought to one form, which shows the same.
 
-use crate::limits::{CHAT_TEXT_CHARS_MAX, NAME_CHARS_MAX, NAME_CHARS_MIN};
+use crate::limits::{NAME_CHARS_MAX, NAME_CHARS_MIN};
 
-/// Whether `text` is one line that others can be shown: something to see, no control characters
-/// (line breaks among them), nothing that turns the direction of the text around it, and only what
-/// SQS carries (the characters of XML, whose two exceptions here are U+FFFE and U+FFFF).
+/// Whether `text` is one line of at most `chars_max` that others can be shown: something to see, no
+/// control characters (line breaks among them), nothing that turns the direction of the text around
+/// it, no noncharacters (two of which, U+FFFE and U+FFFF, SQS does not even carry).
 #[must_use]
-pub(super) fn is_chat_text(text: &str) -> bool {
-    text.chars().count() <= CHAT_TEXT_CHARS_MAX
-        && text.chars().all(is_chat_character)
+pub(super) fn is_line(text: &str, chars_max: usize) -> bool {
+    text.chars().count() <= chars_max
+        && text.chars().all(is_shown_character)
         && text.chars().any(is_seen)
 }
 
-/// The class of the schema's pattern is the same list: `schema::CHATLESS`.
-fn is_chat_character(c: char) -> bool {
+/// Whether `text` is the same in one line or more, with U+000A between them, and tabs.
+#[must_use]
+pub(super) fn is_text(text: &str, chars_max: usize) -> bool {
+    text.chars().count() <= chars_max
+        && text.chars().all(|c| matches!(c, '\n' | '\t') || is_shown_character(c))
+        && text.chars().any(is_seen)
+}
+
+/// `text` with U+000A for whatever breaks a line in it: CR LF, CR, the next line of mainframes, and
+/// Unicode's line and paragraph separators, which editors put into what is copied from them.
+#[must_use]
+pub(super) fn with_one_kind_of_break(text: &str) -> String {
+    text.replace("\r\n", "\n").replace(['\r', '\u{85}', '\u{2028}', '\u{2029}'], "\n")
+}
+
+/// The class of the schema's pattern is the same list: `schema::CONTROLS`, `BREAKS` and `UNSHOWN`.
+fn is_shown_character(c: char) -> bool {
+    let noncharacter = matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
     !c.is_control()
+        && !noncharacter
         && !matches!(c,
             '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' | '\u{fffe}'..='\u{ffff}')
+            | '\u{2066}'..='\u{206f}')
 }
 
 /// Whether there is something to see of `c` where it stands alone. What is not seen may be of use
@@ -113,32 +130,44 @@ mod tests {
     }
 
     #[test]
-    fn a_chat_text_is_one_line_that_turns_nothing_around() {
+    fn a_line_turns_nothing_around() {
         for text in ["a", "Is it signed? 👩‍🎨", "  x ", "a\u{fffd}", "❤\u{fe0f}", &"é".repeat(500)]
         {
-            assert!(is_chat_text(text), "{text}");
+            assert!(is_line(text, 500) && is_text(text, 500), "{text}");
         }
-        for text in ["", " ", "\u{2003}", "a\nb", "a\tb", "a\u{7f}"] {
-            assert!(!is_chat_text(text), "{text:?}");
+        for text in ["", " ", "\u{2003}", "a\nb", "a\tb", "a\u{7f}", "a\rb", "a\u{2028}b"] {
+            assert!(!is_line(text, 500), "{text:?}");
         }
-        for turning in ['\u{61c}', '\u{200e}', '\u{200f}', '\u{202e}', '\u{2067}'] {
-            assert!(!is_chat_text(&format!("a{turning}b")), "{turning:?}");
+        for turning in ['\u{61c}', '\u{200e}', '\u{200f}', '\u{202e}', '\u{2067}', '\u{206a}'] {
+            let text = format!("a{turning}b");
+            assert!(!is_line(&text, 500) && !is_text(&text, 500), "{turning:?}");
         }
-        assert!(!is_chat_text(&"é".repeat(501)));
+        assert!(!is_line(&"é".repeat(501), 500) && !is_text(&"é".repeat(501), 500));
     }
 
     #[test]
-    fn a_chat_text_that_nobody_sees_is_none() {
+    fn a_text_that_nobody_sees_is_none() {
         for unseen in ['\u{200b}', '\u{ad}', '\u{3164}', '\u{2800}', '\u{2060}', '\u{200d}'] {
-            assert!(!is_chat_text(&format!("{unseen} {unseen}")), "{unseen:?}");
-            assert!(is_chat_text(&format!("a{unseen}")), "{unseen:?}");
+            let text = format!("{unseen} {unseen}");
+            assert!(!is_line(&text, 500) && !is_text(&text, 500), "{unseen:?}");
+            assert!(is_line(&format!("a{unseen}"), 500), "{unseen:?}");
+        }
+        assert!(!is_text("\n\t\u{200b}", 500));
+    }
+
+    #[test]
+    fn a_text_has_no_character_that_is_none() {
+        for refused in ['\u{fffe}', '\u{ffff}', '\u{fdd0}', '\u{fdef}', '\u{1fffe}', '\u{10ffff}'] {
+            let text = format!("a{refused}");
+            assert!(!is_line(&text, 500) && !is_text(&text, 500), "{refused:?}");
         }
     }
 
     #[test]
-    fn a_chat_text_has_no_character_that_sqs_refuses() {
-        for refused in ['\u{fffe}', '\u{ffff}'] {
-            assert!(!is_chat_text(&format!("a{refused}")), "{refused:?}");
+    fn whatever_breaks_a_line_becomes_one_character() {
+        for text in ["a\nb", "a\r\nb", "a\rb", "a\u{85}b", "a\u{2028}b", "a\u{2029}b"] {
+            assert_eq!(with_one_kind_of_break(text), "a\nb", "{text:?}");
         }
+        assert_eq!(with_one_kind_of_break("\r\n\r\na\r\r\n\t"), "\n\na\n\n\t");
     }
 }

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::body::InvalidBody;
-use super::characters::is_chat_text;
 use super::fields::Fields;
 use crate::ids::{AuctionId, MessageId};
 use crate::limits::CHAT_TEXT_CHARS_MAX;
@@ -20,13 +19,7 @@ impl ChatRequest {
     /// Reads and validates a body.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
         let mut fields = Fields::read(body)?;
-        let reason = format!(
-            "must be one line of 1 to {CHAT_TEXT_CHARS_MAX} characters, some of them visible and \
-             none a control character"
-        );
-        let text = fields.required("text", |fields, name| {
-            fields.read_text(name, &reason, |text| is_chat_text(text).then(|| text.to_owned()))
-        });
+        let text = fields.required("text", |fields, name| fields.line(name, CHAT_TEXT_CHARS_MAX));
         fields.finish(text.map(|text| Self { text }))
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::body::{InvalidBody, read_object};
+use super::characters::{is_line, is_text, with_one_kind_of_break};
 use crate::money::{Amount, Currency};
 use crate::time::Timestamp;
 
@@ -72,7 +73,7 @@ impl Fields {
         take(self, name)
     }
 
-    /// An amount of at least 1 in minor units; a whole number, never a string or a float.
+    /// An amount of at least 1 in minor units; a whole number, never a string or a fraction.
     pub fn amount(&mut self, name: &str) -> Option<Amount> {
         let amount = self.integer(name, 1, crate::limits::AMOUNT_MAX)?;
         Amount::new(amount)
@@ -88,25 +89,20 @@ impl Fields {
         whole
     }
 
-    /// A text of 1 to `most` characters, without control characters other than line breaks.
+    /// A text of 1 to `most` characters that others can be shown, in one line or more. Line breaks
+    /// count, and are given, as one character, whatever they were sent as.
     pub fn text(&mut self, name: &str, most: usize) -> Option<String> {
-        match self.take(name)? {
-            Value::String(text) if is_text(&text, most) => Some(text),
-            _ => {
-                self.fault(name, format!("must be a text of 1 to {most} printable characters"));
-                None
-            }
-        }
+        self.read_text(name, &shown("a text", most), |text| {
+            let text = with_one_kind_of_break(text);
+            is_text(&text, most).then_some(text)
+        })
     }
 
-    /// The same on one line.
+    /// The same on one line, without tabs.
     pub(super) fn line(&mut self, name: &str, most: usize) -> Option<String> {
-        let text = self.text(name, most)?;
-        if text.contains(char::is_control) {
-            self.fault(name, "must be on one line".to_owned());
-            return None;
-        }
-        Some(text)
+        self.read_text(name, &shown("one line", most), |text| {
+            is_line(text, most).then(|| text.to_owned())
+        })
     }
 
     /// A text that `read` makes something of; `reason` says what it must be.
@@ -241,7 +237,10 @@ impl Fields {
     }
 }
 
-fn is_text(text: &str, most: usize) -> bool {
-    let printable = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-    !text.trim().is_empty() && text.chars().count() <= most && text.chars().all(printable)
+/// What a text must be that others are shown.
+fn shown(what: &str, most: usize) -> String {
+    format!(
+        "must be {what} of 1 to {most} characters, some of them visible, none a control character \
+         and none that turns the direction of the text"
+    )
 }

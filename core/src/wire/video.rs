@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::InvalidBody;
 use super::fields::Fields;
-use crate::ids::{AuctionId, PUBLIC_NAME_DIGITS, PUBLIC_NAME_PREFIX, is_public_name};
+use crate::ids::{AuctionId, is_public_name};
 use crate::time::Timestamp;
 
 /// Where and how an auction is watched.
@@ -49,20 +49,13 @@ pub struct RevocationView {
     pub session_ended: bool,
 }
 
-/// Characters of a viewer's id, which is a public name.
-const VIEWER_ID_CHARS: usize = PUBLIC_NAME_PREFIX.len() + PUBLIC_NAME_DIGITS;
-
 impl RevokeViewer {
     /// Reads and validates a body.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
         let mut fields = Fields::read(body)?;
         let viewer_id = fields.required("viewer_id", |fields, name| {
-            let text = fields.text(name, VIEWER_ID_CHARS)?;
-            if !is_public_name(&text) {
-                fields.fault(name, "must be a bidder's public name, such as `bidder-5f3a9c01`");
-                return None;
-            }
-            Some(text)
+            let reason = "must be a bidder's public name, such as `bidder-5f3a9c01`";
+            fields.read_text(name, reason, |text| is_public_name(text).then(|| text.to_owned()))
         });
         fields.finish(viewer_id.map(|viewer_id| Self { viewer_id }))
     }

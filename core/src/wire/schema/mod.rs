@@ -36,10 +36,20 @@ const NAMELESS: &str = concat!(
     "\u{1d100}-\u{1d1ff}\u{1d400}-\u{1d7ff}\u{1f100}-\u{1f1ff}\u{e0000}-\u{10ffff}",
 );
 
-/// What a chat message may not contain: the same as `characters::is_chat_character` refuses.
-const CHATLESS: &str =
-    r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff";
-/// What may be in a chat message but is not seen, besides [`SPACES`]: as in `characters::is_seen`.
+/// The controls that a text of more lines may not contain: all but tabs and line breaks.
+const CONTROLS_IN_LINES: &str = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f";
+/// What breaks a line besides controls.
+const BREAKS: &str = r"\u2028\u2029";
+/// What else a text that others are shown may not contain, turning or no character: with the two
+/// above the same as `characters::is_shown_character` refuses.
+const UNSHOWN: &str = concat!(
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufdd0-\ufdef\ufffe\uffff",
+    "\u{1fffe}\u{1ffff}\u{2fffe}\u{2ffff}\u{3fffe}\u{3ffff}\u{4fffe}\u{4ffff}\u{5fffe}\u{5ffff}",
+    "\u{6fffe}\u{6ffff}\u{7fffe}\u{7ffff}\u{8fffe}\u{8ffff}\u{9fffe}\u{9ffff}\u{afffe}\u{affff}",
+    "\u{bfffe}\u{bffff}\u{cfffe}\u{cffff}\u{dfffe}\u{dffff}\u{efffe}\u{effff}\u{ffffe}\u{fffff}",
+    "\u{10fffe}\u{10ffff}",
+);
+/// What may be in such a text but is not seen, besides [`SPACES`]: as in `characters::is_seen`.
 const UNSEEN: &str = concat!(
     r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u206f\u2800\u3164",
     r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb",

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{CHATLESS, CONTROLS, NAMELESS, SPACES, UNSEEN, public_name};
+use super::{BREAKS, CONTROLS, CONTROLS_IN_LINES, NAMELESS, SPACES, UNSEEN, UNSHOWN, public_name};
 use crate::limits::{
     AMOUNT_MAX, CHAT_TEXT_CHARS_MAX, DESCRIPTION_CHARS_MAX, DURATION_S_MAX, DURATION_S_MIN,
     EXTENSIONS_MAX, GRACE_MS_MAX, IMAGE_URLS_MAX, INCREMENT_BANDS_MAX, LABEL_CHARS_MAX,
@@ -134,7 +134,11 @@ impl JsonSchema for ChatRequest {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        object("A message.", &["text"], &json!({ "text": chat_text() }))
+        object(
+            "A message.",
+            &["text"],
+            &json!({ "text": line("What to say, in one line.", CHAT_TEXT_CHARS_MAX) }),
+        )
     }
 }
 
@@ -151,28 +155,18 @@ fn display_name() -> Value {
     })
 }
 
-/// One line with something to see that does not turn the direction of the text around it.
-fn chat_text() -> Value {
-    let any = format!("[^{CHATLESS}]*");
-    json!({
-        "description": "What to say, in one line.",
-        "type": "string",
-        "minLength": 1,
-        "maxLength": CHAT_TEXT_CHARS_MAX,
-        "pattern": format!("^{any}[^{CHATLESS}{SPACES}{UNSEEN}]{any}$"),
-    })
-}
-
 /// The fields of an auction that its seller decides.
 fn auction() -> Value {
     let about_buy_now = "A bid of this amount wins at once while the price is below it. Not below \
         `starting_price` and `reserve_price`.";
+    let about_text = "What is sold, at length. Whatever breaks a line, such as CR LF, is kept as LF \
+        and counts as one character.";
     let about_grace = "How long closing waits for bids that reached the edge before the end, in \
         milliseconds. Default: 0.";
     let duration = "How long it is live before any extension, in seconds.";
     json!({
         "title": line("What is sold.", TITLE_CHARS_MAX),
-        "description": optional(text("What is sold, at length.", DESCRIPTION_CHARS_MAX)),
+        "description": optional(text(about_text, DESCRIPTION_CHARS_MAX)),
         "category": optional(line("For filtering the catalogue.", LABEL_CHARS_MAX)),
         "condition": optional(line("Such as `new` or `restored`.", LABEL_CHARS_MAX)),
         "image_urls": optional(image_urls()),
@@ -285,23 +279,24 @@ fn currency(description: &str) -> Value {
     json!({ "description": description, "type": "string", "pattern": "^[A-Z]{3}$" })
 }
 
-/// A text as `Fields::text` takes it: with line breaks and tabs, but no other controls.
+/// A text as `Fields::text` takes it: with line breaks and tabs, but no other controls. It takes some
+/// that are longer, too: CR LF counts once there.
 fn text(description: &str, chars_max: usize) -> Value {
-    text_of(r"[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*", description, chars_max)
+    text_of(&format!("[^{CONTROLS_IN_LINES}{UNSHOWN}]*"), description, chars_max)
 }
 
 /// A text as `Fields::line` takes it: without any.
 fn line(description: &str, chars_max: usize) -> Value {
-    text_of(&format!("[^{CONTROLS}]*"), description, chars_max)
+    text_of(&format!("[^{CONTROLS}{BREAKS}{UNSHOWN}]*"), description, chars_max)
 }
 
-/// Not only white space.
+/// Something in it is seen.
 fn text_of(any: &str, description: &str, chars_max: usize) -> Value {
     json!({
         "description": description,
         "type": "string",
         "minLength": 1,
         "maxLength": chars_max,
-        "pattern": format!("^{any}[^{CONTROLS}{SPACES}]{any}$"),
+        "pattern": format!("^{any}[^{CONTROLS}{UNSHOWN}{SPACES}{UNSEEN}]{any}$"),
     })
 }

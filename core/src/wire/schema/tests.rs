@@ -83,10 +83,11 @@ fn refused(schema: &Value) -> Vec<Value> {
     } else {
         let longest = schema["maxLength"].as_u64();
         let too_long = longest.map(|chars| text(schema, chars + 1));
-        [Some(json!("")), Some(json!(" \n")), Some(json!("a\u{7f}")), Some(json!(5)), too_long]
-            .into_iter()
-            .flatten()
-            .collect()
+        let mut texts =
+            vec![json!(""), json!(" \n"), json!("a\u{7f}"), json!("\u{200b}"), json!(5)];
+        texts.extend([json!("a\u{202e}b"), json!("a\u{ffff}"), json!("a\u{1ffff}")]);
+        texts.extend(too_long);
+        texts
     };
     values.extend((!is(schema, "null")).then_some(Value::Null));
     values
@@ -262,6 +263,14 @@ fn texts() -> Vec<Texts> {
             takes: |text| in_a_body("title", text),
         },
         Texts {
+            schema: auction["properties"]["description"].clone(),
+            takes: |text| in_a_body("description", text),
+        },
+        Texts {
+            schema: auction["properties"]["condition"].clone(),
+            takes: |text| in_a_body("condition", text),
+        },
+        Texts {
             schema: auction["properties"]["currency"].clone(),
             takes: |text| in_a_body("currency", text),
         },
@@ -273,8 +282,10 @@ fn texts() -> Vec<Texts> {
 }
 
 /// Characters next to what the patterns tell apart.
-const NASTY: &str = "[ -~\\t\\n\\r\\x00\\x08\\x0b\\x1f\\x7f\u{80}\u{85}\u{9f}\u{a0}\u{ad}\u{61c}\u{1680}\
-    \u{200b}\u{200d}\u{200e}\u{2028}\u{2060}\u{2800}\u{3000}\u{3164}\u{feff}\u{fffd}\u{fffe}\u{ffff}aé💰]{0,6}";
+const NASTY: &str = "[ -~\\t\\n\\r\\x00\\x08\\x0b\\x0c\\x0e\\x1f\\x7f\u{80}\u{84}\u{85}\u{86}\u{9f}\u{a0}\u{ad}\
+    \u{61c}\u{1680}\u{200b}\u{200d}-\u{2010}\u{2027}-\u{202f}\u{2060}\u{2065}-\u{2070}\u{2800}\u{3000}\
+    \u{3164}\u{fdcf}\u{fdd0}\u{fdef}\u{fdf0}\u{feff}\u{fffd}\u{fffe}\u{ffff}\u{1fffd}-\u{20000}\
+    \u{10fffd}-\u{10ffff}aé💰]{0,6}";
 
 #[test]
 fn patterns_and_parsers_agree_about_texts() {

@@ -3,3 +3,4 @@
 mod numbers;
 mod requests;
 mod shown;
+mod texts;
