@@ -33,6 +33,13 @@ pub const DURATION_S_MIN: u64 = 5;
 /// Longest auction in seconds: 30 days.
 pub const DURATION_S_MAX: u64 = 2_592_000;
 
+/// How long ago the time may be, in minutes, at which a new auction is to open by itself: a clock that
+/// is wrong, a form that was open for a while. More is a slip, and its terms would be fixed at once.
+pub const OPENS_AT_LATE_MINUTES_MAX: u64 = 5;
+/// How far ahead it may be, in days: a year, as nobody announces an auction earlier. More is a slip of
+/// the year, and would hold its video channel for as long.
+pub const OPENS_AT_AHEAD_DAYS_MAX: u64 = 366;
+
 /// Soft-close window and extension in seconds: at most an hour each.
 pub const SOFT_CLOSE_S_MAX: u64 = 3_600;
 /// Most soft-close extensions an auction may allow.

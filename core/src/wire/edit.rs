@@ -2,11 +2,15 @@
 //!
 //! The fields are those of creating one, and so are the rules: a change is laid over the auction as
 //! it is, and the whole is validated as if it were new. Lists and objects are replaced as wholes.
+//! What is not named is taken over as it is, without being judged again: the rules may have become
+//! stricter, or time passed, since it was right.
 
 use serde_json::{Map, Value, json};
 
 use super::auction::CreateAuction;
 use super::body::{InvalidBody, read_object};
+use crate::limits::DURATION_S_MIN;
+use crate::time::Timestamp;
 
 /// The fields that change. Null takes an optional field away, or back to its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,48 +22,65 @@ impl EditAuction {
     /// Reads a body and validates what can be without knowing the auction.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
         let edit = Self { changes: read_object(body)? };
-        // The plainest auction there is, with the lowest price: what is wrong on top of it is wrong
-        // on top of any.
-        let plainest = json!({"title": "-", "starting_price": 1, "duration_s": 60});
-        edit.on_top_of(plainest)?;
+        // With the lowest price: what is wrong on top of it is wrong on top of any.
+        edit.on_top_of(json!({ "starting_price": 1 }))?;
         Ok(edit)
     }
 
-    /// The auction after the change, or why it would not be one.
-    pub fn apply(&self, auction: &CreateAuction) -> Result<CreateAuction, InvalidBody> {
-        self.on_top_of(request(auction))
+    /// The auction after the change, which came at `now`, or why it would not be one.
+    pub fn apply(
+        &self,
+        auction: &CreateAuction,
+        now: Timestamp,
+    ) -> Result<CreateAuction, InvalidBody> {
+        let mut edited = self.on_top_of(judged_together(auction))?;
+        let (terms, old) = (&mut edited.terms, &auction.terms);
+        self.keep("currency", &mut terms.currency, &old.currency);
+        self.keep("opens_at", &mut terms.opens_at, &old.opens_at);
+        self.keep("duration_s", &mut terms.duration_ms, &old.duration_ms);
+        self.keep("soft_close", &mut terms.soft_close, &old.soft_close);
+        self.keep("grace_ms", &mut terms.grace_ms, &old.grace_ms);
+        self.keep("title", &mut edited.title, &auction.title);
+        self.keep("description", &mut edited.description, &auction.description);
+        self.keep("category", &mut edited.category, &auction.category);
+        self.keep("condition", &mut edited.condition, &auction.condition);
+        self.keep("image_urls", &mut edited.image_urls, &auction.image_urls);
+        self.keep("private", &mut edited.private, &auction.private);
+        if edited.terms.opens_at != auction.terms.opens_at {
+            edited.check_opening(now)?;
+        }
+        Ok(edited)
     }
 
-    fn on_top_of(&self, auction: Value) -> Result<CreateAuction, InvalidBody> {
-        let mut members = match auction {
-            Value::Object(members) => members,
-            _ => Map::new(),
-        };
+    /// Takes a field over unless it is named.
+    fn keep<T: Clone>(&self, name: &str, field: &mut T, old: &T) {
+        if !self.changes.contains_key(name) {
+            field.clone_from(old);
+        }
+    }
+
+    /// The changes on the plainest auction there is with these terms.
+    fn on_top_of(&self, terms: Value) -> Result<CreateAuction, InvalidBody> {
+        let mut members = Map::new();
+        members.insert("title".to_owned(), json!("-"));
+        members.insert("duration_s".to_owned(), json!(DURATION_S_MIN));
+        if let Value::Object(terms) = terms {
+            members.extend(terms);
+        }
         members.extend(self.changes.clone());
         CreateAuction::from_members(members)
     }
 }
 
-/// The request that would create `auction`.
-fn request(auction: &CreateAuction) -> Value {
+/// What of a request for `auction` is judged together: its prices.
+fn judged_together(auction: &CreateAuction) -> Value {
     let terms = &auction.terms;
     json!({
-        "title": auction.title,
-        "description": auction.description,
-        "category": auction.category,
-        "condition": auction.condition,
-        "image_urls": auction.image_urls,
-        "private": auction.private,
-        "currency": terms.currency,
         "starting_price": terms.starting_price,
         "reserve_price": terms.reserve_price,
         "buy_now_price": terms.buy_now_price,
         "bid_ceiling": terms.bid_ceiling,
         "increments": terms.increments,
-        "opens_at": terms.opens_at,
-        "duration_s": terms.duration_ms / 1_000,
-        "soft_close": super::auction::SoftCloseView::from(terms.soft_close),
-        "grace_ms": terms.grace_ms,
     })
 }
 
@@ -80,7 +101,11 @@ mod tests {
     }
 
     fn edited(changes: &str) -> Result<CreateAuction, InvalidBody> {
-        EditAuction::parse(changes.as_bytes())?.apply(&full())
+        edited_at(changes, "2026-11-01T00:00:00Z")
+    }
+
+    fn edited_at(changes: &str, now: &str) -> Result<CreateAuction, InvalidBody> {
+        EditAuction::parse(changes.as_bytes())?.apply(&full(), Timestamp::parse(now).unwrap())
     }
 
     fn faults(result: &Result<CreateAuction, InvalidBody>) -> Vec<&str> {
@@ -121,5 +146,42 @@ mod tests {
         assert_eq!(faults(&edited(above_the_reserve)), ["reserve_price"]);
         let both = edited(r#"{"starting_price": 3000, "reserve_price": 3000}"#).unwrap();
         assert_eq!(both.terms.reserve_price, Some(both.terms.starting_price));
+    }
+
+    #[test]
+    fn a_start_is_judged_when_it_is_changed_and_only_then() {
+        let after = "2026-11-23T06:00:00Z";
+        for changes in [
+            r#"{"title": "A clock"}"#,
+            r#"{"opens_at": "2026-11-23T06:17:00.007+01:00"}"#,
+            r#"{"opens_at": null}"#,
+            r#"{"opens_at": "2026-11-23T05:55:00Z"}"#,
+        ] {
+            assert!(edited_at(changes, after).is_ok(), "{changes}");
+        }
+        for changes in [
+            r#"{"opens_at": "2026-11-23T05:54:59.999Z"}"#,
+            r#"{"opens_at": "2025-11-23T05:17:00Z"}"#,
+            r#"{"opens_at": "2206-11-23T05:17:00Z", "title": "A clock"}"#,
+        ] {
+            assert_eq!(faults(&edited_at(changes, after)), ["opens_at"], "{changes}");
+        }
+    }
+
+    #[test]
+    fn what_an_edit_leaves_as_it_is_is_not_judged_again() {
+        let unseen = "\u{200b}".to_owned();
+        let mut old = full();
+        (old.title, old.description) = (unseen.clone(), Some(unseen.clone()));
+        (old.category, old.condition) = (Some(unseen.clone()), Some(unseen));
+        old.image_urls = vec!["http://once.allowed/".to_owned()];
+        (old.terms.duration_ms, old.terms.grace_ms) = (1_500, 60_000);
+        let now = Timestamp::from_ms(0);
+        let edit = EditAuction::parse(br#"{"starting_price": 900}"#).unwrap();
+        let mut expected = old.clone();
+        expected.terms.starting_price = crate::money::Amount::new(900).unwrap();
+        assert_eq!(edit.apply(&old, now), Ok(expected));
+        let again = EditAuction::parse(br#"{"title": "\u200b"}"#);
+        assert!(matches!(again, Err(InvalidBody::Fields(_))), "{again:?}");
     }
 }

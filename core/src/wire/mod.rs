@@ -12,6 +12,7 @@ mod edit;
 mod fields;
 mod me;
 mod number;
+mod opening;
 mod problem;
 #[cfg(feature = "schema")]
 pub mod schema;

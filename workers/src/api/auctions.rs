@@ -41,16 +41,18 @@ pub(super) async fn create(
     }
     let key = caller.idempotency_key()?;
     let request = CreateAuction::parse(&body)?;
-    private_if_offered(&video, request.private)?;
-    let mut created = catalog
-        .create(NewAuction {
-            id: AuctionId::new(&policy.region, Uuid::now_v7()),
-            seller: &caller.user,
-            request: &request,
-            idempotency_key: &key,
-            request_sha256: &caller.assertion().body_sha256,
-        })
-        .await?;
+    let new = NewAuction {
+        id: AuctionId::new(&policy.region, Uuid::now_v7()),
+        seller: &caller.user,
+        request: &request,
+        idempotency_key: &key,
+        request_sha256: &caller.assertion().body_sha256,
+    };
+    let mut created = match creatable_now(&video, &caller, &request) {
+        Ok(()) => catalog.create(new).await?,
+        // A repeat gets the first answer, whatever has become impossible since.
+        Err(refusal) => catalog.created(&new).await?.ok_or(refusal)?,
+    };
     if created.record.playback_url.is_none() {
         created.record.playback_url = video.assign(&created.record.id).await;
     }
@@ -58,6 +60,17 @@ pub(super) async fn create(
     let status = if created.repeated { StatusCode::OK } else { StatusCode::CREATED };
     let view = auction_view(created.record, None, Some(&caller.user));
     Ok((status, [(LOCATION, location)], Json(view)).into_response())
+}
+
+/// Whether what was right at its time is right now: the time at which the edge got the request, and
+/// what is offered here.
+fn creatable_now(
+    video: &Video,
+    caller: &SignedIn,
+    request: &CreateAuction,
+) -> Result<(), ApiError> {
+    private_if_offered(video, request.private)?;
+    Ok(request.check_opening(caller.assertion().arrived_at())?)
 }
 
 /// Refuses a private auction where there are none.

@@ -26,6 +26,7 @@ pub(super) async fn edit(
     body: Bytes,
 ) -> Result<Json<AuctionView>, ApiError> {
     let edit = EditAuction::parse(&body)?;
+    let now = caller.assertion().arrived_at();
     let mut record = permitted(&catalog, &id, &caller).await?;
     let show = |record| Ok(Json(auction_view(record, None, Some(&caller.user))));
     if !ledger.first_use(&id, caller.request_id()).await? {
@@ -39,7 +40,7 @@ pub(super) async fn edit(
                 "an auction can be changed until it opens",
             ));
         }
-        let edited = edit.apply(&record.request())?;
+        let edited = edit.apply(&record.request(), now)?;
         private_if_offered(&video, edited.private)?;
         if catalog.edit(&record, &edited).await? {
             return show(catalog.get(&id).await?);

@@ -13,7 +13,7 @@ mod row;
 use std::future::Future;
 
 use gavel_core::auction::{Auction, OpenCause, Outcome, Phase};
-use gavel_core::ids::{AuctionId, IdempotencyKey, UserId};
+use gavel_core::ids::AuctionId;
 use gavel_core::time::Timestamp;
 use gavel_core::wire::{CreateAuction, Page, Status};
 use serde::{Deserialize, Serialize};
@@ -95,11 +95,21 @@ impl Catalog {
             .bind(new.idempotency_key.as_str())
             .bind(new.request_sha256);
         let repeated = !changed(&in_time(insert.execute(&self.pool)).await?);
-        let row = self.row_by_key(new.seller, new.idempotency_key).await?;
-        if row.request_sha256 != new.request_sha256 {
-            return Err(CatalogError::Conflict);
+        let created = self.created(&new).await?.ok_or(CatalogError::NotFound)?;
+        Ok(Created { repeated, ..created })
+    }
+
+    /// The auction that the same request created before, if any. The same key with another request is
+    /// [`CatalogError::Conflict`].
+    pub async fn created(&self, new: &NewAuction<'_>) -> Result<Option<Created>, CatalogError> {
+        let query = sqlx::query_as::<_, Row>(include_str!("queries/get_by_key.sql"))
+            .bind(new.seller.as_str())
+            .bind(new.idempotency_key.as_str());
+        match in_time(query.fetch_optional(&self.pool)).await? {
+            None => Ok(None),
+            Some(row) if row.request_sha256 != new.request_sha256 => Err(CatalogError::Conflict),
+            Some(row) => Ok(Some(Created { record: row.record()?, repeated: true })),
         }
-        Ok(Created { record: row.record()?, repeated })
     }
 
     /// Changes a scheduled auction that is still as in `read`. Gives whether it was; otherwise nothing
@@ -230,13 +240,6 @@ impl Catalog {
     /// Asks PostgreSQL whether it answers.
     pub async fn ping(&self) -> Result<(), CatalogError> {
         in_time(sqlx::query("select 1").execute(&self.pool)).await.map(drop)
-    }
-
-    async fn row_by_key(&self, seller: &UserId, key: &IdempotencyKey) -> Result<Row, CatalogError> {
-        let query = sqlx::query_as(include_str!("queries/get_by_key.sql"))
-            .bind(seller.as_str())
-            .bind(key.as_str());
-        in_time(query.fetch_optional(&self.pool)).await?.ok_or(CatalogError::NotFound)
     }
 
     async fn status(&self, id: &AuctionId) -> Result<Status, CatalogError> {

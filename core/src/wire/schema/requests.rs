@@ -10,8 +10,8 @@ use super::{BREAKS, CONTROLS, CONTROLS_IN_LINES, NAMELESS, SPACES, UNSEEN, UNSHO
 use crate::limits::{
     AMOUNT_MAX, CHAT_TEXT_CHARS_MAX, DESCRIPTION_CHARS_MAX, DURATION_S_MAX, DURATION_S_MIN,
     EXTENSIONS_MAX, GRACE_MS_MAX, IMAGE_URLS_MAX, INCREMENT_BANDS_MAX, LABEL_CHARS_MAX,
-    NAME_CHARS_MAX, NAME_CHARS_MIN, PUSH_TOKEN_CHARS_MAX, SOFT_CLOSE_S_MAX, TITLE_CHARS_MAX,
-    URL_CHARS_MAX,
+    NAME_CHARS_MAX, NAME_CHARS_MIN, OPENS_AT_AHEAD_DAYS_MAX, OPENS_AT_LATE_MINUTES_MAX,
+    PUSH_TOKEN_CHARS_MAX, SOFT_CLOSE_S_MAX, TITLE_CHARS_MAX, URL_CHARS_MAX,
 };
 use crate::wire::{
     BidRequest, Channel, ChatRequest, CreateAuction, EditAuction, EditMe, RevokeViewer,
@@ -225,8 +225,12 @@ fn increments() -> Value {
 }
 
 fn opens_at() -> Value {
+    let about = format!(
+        "When it opens by itself: at most {OPENS_AT_LATE_MINUTES_MAX} minutes ago, which means at \
+         once, and at most {OPENS_AT_AHEAD_DAYS_MAX} days ahead."
+    );
     json!({
-        "description": "When it opens by itself.",
+        "description": about,
         "type": "string",
         "format": "date-time",
         // From 1970 on. At the very ends of the range the offset matters, which this cannot say.

@@ -25,7 +25,8 @@ fn a_whole_number_is_taken_in_every_form_in_every_field() {
     assert_eq!(auction(long), auction(plain));
     assert!(auction(plain).is_ok());
     let edit = EditAuction::parse(br#"{"starting_price": 9e2, "soft_close": null}"#).unwrap();
-    let edited = edit.apply(&auction(plain).unwrap()).unwrap();
+    let now = crate::time::Timestamp::default();
+    let edited = edit.apply(&auction(plain).unwrap(), now).unwrap();
     assert_eq!(edited.terms.starting_price.minor(), 900);
 }
 

@@ -15,7 +15,7 @@ fn create(field: &str, text: &str) -> Result<CreateAuction, InvalidBody> {
 
 fn edit(field: &str, text: &str) -> Result<CreateAuction, InvalidBody> {
     let edit = EditAuction::parse(json!({ field: text }).to_string().as_bytes())?;
-    edit.apply(&create("title", "A watch").unwrap())
+    edit.apply(&create("title", "A watch").unwrap(), crate::time::Timestamp::default())
 }
 
 /// The field of every fault that `text` is in every field: on creating and on editing, and of a chat.
