@@ -61,7 +61,8 @@ async fn a_bad_bid_is_refused_by_field_and_changes_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_other_languages_clients_write_is_read_alike_by_the_edge_and_the_worker() -> Result<()> {
+async fn what_other_languages_clients_write_is_read_alike_by_the_edge_and_the_worker() -> Result<()>
+{
     let world = World::start().await?;
     let send_raw = async |method: Method, path: &str, body: &str| -> Result<Reply> {
         let request = world.edge.request(method, path).bearer_auth(&world.seller.token);
