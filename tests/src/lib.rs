@@ -19,5 +19,5 @@ pub use client::{Client, Reply};
 pub use issuer::Issuer;
 pub use proxy::{Fault, Proxy, Seen};
 pub use spread::Spread;
-pub use wait::eventually;
+pub use wait::{WITHIN, eventually, seen};
 pub use world::{Bidder, World};

@@ -119,18 +119,25 @@ impl Log {
         Ok(Some(read))
     }
 
-    /// Does something as the seller, again and again until it is answered.
+    /// Does something as the seller, again and again until it is answered. Says whether it was done:
+    /// not where the auction was over before.
     ///
     /// # Errors
-    /// When it is refused.
-    pub async fn act(&self, edge: &Client, auction: &str, who: &Bidder, deed: Deed) -> Result<()> {
+    /// When it is refused for another reason.
+    pub async fn act(
+        &self,
+        edge: &Client,
+        auction: &str,
+        who: &Bidder,
+        deed: Deed,
+    ) -> Result<bool> {
         let name = format!("{deed:?}").to_lowercase();
         let path = format!("/v1/auctions/{auction}/{name}");
         let sent_us = self.now_us();
         let requests = AtomicU32::new(0);
         let reply = crate::eventually(
             &name,
-            std::time::Duration::from_secs(20),
+            crate::WITHIN,
             || async {
                 requests.fetch_add(1, Ordering::Relaxed);
                 Ok(self.served(auction, &name, edge.act(&path, &who.token).await))
@@ -139,6 +146,9 @@ impl Log {
         )
         .await?
         .context("there is an answer")?;
+        if reply.code() == "auction-closed" {
+            return Ok(false);
+        }
         anyhow::ensure!(reply.status == 200, "{name}: {reply:?}");
         let span = Span { sent_us, received_us: self.now_us() };
         let live = reply.body["status"] == "live";
@@ -146,7 +156,7 @@ impl Log {
         let repeated = requests.into_inner() > 1;
         let act = Act { span, deed, position: 0, repeated, ends_at };
         self.note(auction, |seen| seen.acts.push(act));
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -7,7 +7,8 @@ use fastrand::Rng;
 use futures::future::join;
 use gavel_tests::checker::evidence::Answer;
 use gavel_tests::checker::log::{Log, Offer};
-use gavel_tests::{Bidder, Client, eventually};
+use gavel_tests::{Bidder, Client, WITHIN, eventually};
+use tokio::sync::Semaphore;
 
 use crate::lots::Lot;
 
@@ -15,14 +16,14 @@ use crate::lots::Lot;
 const THINK_MS_MAX: u64 = 900;
 /// Requests after the lot was found to be over, so that repeats after the end are among them.
 const AFTER_THE_END: u32 = 3;
-/// How long a request may stay unanswered before it is settled by a repeat.
-const SETTLED_WITHIN: Duration = Duration::from_secs(30);
 
 /// A bidder at a lot.
 pub(crate) struct Player<'a> {
     who: &'a Bidder,
     lot: &'a Lot,
     rng: Rng,
+    /// Whoever of the crowd wants to ask takes one of these.
+    turns: &'a Semaphore,
     /// What they asked for so far.
     offers: Vec<Offer>,
     /// Which of it was never answered.
@@ -31,8 +32,8 @@ pub(crate) struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    pub(crate) fn new(who: &'a Bidder, lot: &'a Lot, rng: Rng) -> Self {
-        Self { who, lot, rng, offers: Vec::new(), open: Vec::new(), over: 0 }
+    pub(crate) fn new(who: &'a Bidder, lot: &'a Lot, rng: Rng, turns: &'a Semaphore) -> Self {
+        Self { who, lot, rng, turns, offers: Vec::new(), open: Vec::new(), over: 0 }
     }
 
     /// Plays until the lot is over, then settles what was never answered.
@@ -40,6 +41,7 @@ impl<'a> Player<'a> {
         while self.over < AFTER_THE_END {
             let think = Duration::from_millis(self.rng.u64(0..THINK_MS_MAX));
             tokio::time::sleep(think).await;
+            let _turn = self.turns.acquire().await?;
             match self.rng.u8(0..100) {
                 0..10 => self.look(edge, log).await?,
                 10..20 => {
@@ -67,7 +69,7 @@ impl<'a> Player<'a> {
         for offer in std::mem::take(&mut self.open) {
             let send = || async { Ok(log.bid(edge, &self.lot.id, self.who, &offer).await) };
             let answered = |answer: &Answer| *answer != Answer::Unknown;
-            eventually("an answer to a repeat", SETTLED_WITHIN, send, answered).await?;
+            eventually("an answer to a repeat", WITHIN, send, answered).await?;
         }
         Ok(())
     }
@@ -75,7 +77,10 @@ impl<'a> Player<'a> {
     async fn look(&mut self, edge: &Client, log: &Log) -> Result<()> {
         if let Some(read) = log.look(edge, &self.lot.id).await? {
             self.lot.heard(read.minimum_next);
-            self.over += u32::from(read.status == "closed");
+            if read.status == "closed" {
+                self.lot.end();
+                self.over += 1;
+            }
         }
         Ok(())
     }

@@ -2,25 +2,32 @@
 
 use std::future::Future;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
-use futures::future::{try_join_all, try_join3};
+use futures::future::{try_join, try_join_all};
 use gavel_local::{Options, WorkerOptions};
 use gavel_tests::checker::evidence::Deed;
 use gavel_tests::checker::log::Log;
 use gavel_tests::issuer::claims;
-use gavel_tests::{Bidder, Fault, Issuer, Proxy, Spread, World};
+use gavel_tests::{Bidder, Fault, Issuer, Proxy, Spread, WITHIN, World, eventually};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::bidder::Player;
-use crate::lots::{self, Lot};
-use crate::stunts::Performer;
+use crate::lots::{self, KINDS, Lot};
+use crate::stunts::{Performer, Stunt};
+
+/// How many of the crowd ask at once: more than ever do where answers are quick. Where they are slow,
+/// the crowd asks less, instead of waiting ever longer.
+const ASKING_MAX: usize = 64;
+/// Bids that come before a seller ends a lot.
+const BEFORE_THE_HAMMER: usize = 5;
 
 /// Everything of one run.
 pub(crate) struct Crowd {
     pub(crate) world: World,
     pub(crate) log: Log,
-    pub(crate) lots: Vec<Lot>,
+    turns: Semaphore,
     people: Vec<Bidder>,
     /// Those of the stunts.
     performers: Vec<Bidder>,
@@ -30,7 +37,7 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// Starts it all and creates the lots; none is open yet.
+    /// Starts it all.
     pub(crate) async fn start(seed: u64, bidders: usize) -> Result<Self> {
         let (spread, keys) = (Spread::start().await?, Proxy::start("http://127.0.0.1:1").await?);
         let mut options = Options::for_tests()?;
@@ -43,12 +50,23 @@ impl Crowd {
         spread.over(world.stack.workers.iter().map(|worker| worker.address()).collect());
         let mut people = people(&world, &keys, bidders + 2).await?;
         let performers = people.split_off(bidders);
-        let mut lots = lots::all();
+        let (log, turns) = (Log::default(), Semaphore::new(ASKING_MAX));
+        Ok(Self { world, log, turns, people, performers, seed, _spread: spread, _keys: keys })
+    }
+
+    /// Creates the wanted lots; none is open yet.
+    pub(crate) async fn lots(
+        &self,
+        leisure: u32,
+        wanted: impl Fn(&Lot) -> bool,
+    ) -> Result<Vec<Lot>> {
+        let mut lots = lots::all(leisure);
+        ensure!(lots.len() == KINDS, "{} lots", lots.len());
+        lots.retain(wanted);
         for lot in &mut lots {
-            lot.id = world.auction(lot.terms.clone()).await?;
+            lot.id = self.world.auction(lot.terms.clone()).await?;
         }
-        let log = Log::default();
-        Ok(Self { world, log, lots, people, performers, seed, _spread: spread, _keys: keys })
+        Ok(lots)
     }
 
     /// Everything that happens at a lot, from its opening until it is over and every request at it is
@@ -59,15 +77,29 @@ impl Crowd {
             self.log.act(edge, &lot.id, seller, Deed::Open).await?;
         }
         let playing = try_join_all(self.players(lot));
-        try_join3(self.drive(lot), self.perform(lot), playing).await.map(drop)
+        let others = async {
+            if lot.stunt == Stunt::Return {
+                self.drive(lot).await?;
+                return self.perform(lot).await;
+            }
+            try_join(self.drive(lot), self.perform(lot)).await.map(drop)
+        };
+        try_join(others, playing).await.map(drop)
     }
 
-    /// Does what the seller of a lot has in mind.
+    /// Does what the seller of a lot has in mind, unless it is over before.
     async fn drive(&self, lot: &Lot) -> Result<()> {
         let World { edge, seller, .. } = &self.world;
         for (pause, deed) in &lot.script {
             tokio::time::sleep(*pause).await;
-            self.log.act(edge, &lot.id, seller, *deed).await?;
+            if matches!(deed, Deed::Close | Deed::Cancel) {
+                let look = async || Ok(lot.accepted());
+                let enough = |bids: &usize| *bids >= BEFORE_THE_HAMMER;
+                eventually("bids before the hammer", WITHIN, look, enough).await?;
+            }
+            if !self.log.act(edge, &lot.id, seller, *deed).await? {
+                return Ok(());
+            }
         }
         Ok(())
     }
@@ -86,14 +118,13 @@ impl Crowd {
         &'a self,
         lot: &'a Lot,
     ) -> impl Iterator<Item = impl Future<Output = Result<()>> + 'a> + 'a {
-        let sellers = std::iter::repeat_n(&self.world.seller, self.lots.len());
+        let sellers = std::iter::repeat_n(&self.world.seller, KINDS);
         let everybody = sellers.chain(&self.people).enumerate();
-        let here =
-            everybody.filter(move |(index, _)| self.lots[index % self.lots.len()].id == lot.id);
+        let here = everybody.filter(move |(index, _)| index % KINDS == lot.kind);
         here.map(move |(index, who)| {
             let index = u64::try_from(index).unwrap_or(0);
             let rng = Rng::with_seed(self.seed.wrapping_add(index));
-            Player::new(who, lot, rng).play(&self.world.edge, &self.log)
+            Player::new(who, lot, rng, &self.turns).play(&self.world.edge, &self.log)
         })
     }
 }

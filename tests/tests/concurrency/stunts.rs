@@ -1,33 +1,33 @@
 //! The rare acts of a run, by people who do nothing else: what a crowd might do, and might not.
 //!
-//! Each lot is there for a rule; its stunt makes sure that the rule is met, however slow the machine
-//! is, and `covered` says afterwards whether it was. Nothing here says what must follow: that is the
+//! Each lot is there for a rule, and its stunt brings it about, unless the clock ends the lot first;
+//! `unseen` says afterwards what did not come about. Nothing here says what must follow: that is the
 //! checker's part.
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
 use futures::future::join;
 use gavel_tests::checker::evidence::{Answer, Deed, Evidence};
 use gavel_tests::checker::log::{Log, Offer};
-use gavel_tests::{Bidder, Client, eventually};
+use gavel_tests::{Bidder, Client, WITHIN, eventually};
 
 use crate::lots::Lot;
 
-/// The amount that the reserve, the buy-now price, the ceiling or the top of its lot is about.
-pub(crate) const RESERVE: u64 = 5_000;
+/// The amount that the reserve, the buy-now price, the ceiling or the top of its lot is about. No crowd
+/// comes near the reserve by itself: once the price were beyond, nobody could be lifted to it.
+pub(crate) const RESERVE: u64 = 500_000;
 pub(crate) const BUY_NOW: u64 = 40_000;
 pub(crate) const CEILING: u64 = 12_000;
 pub(crate) const TOP: u64 = 50_000;
 /// Where the last band of increments begins.
 pub(crate) const LAST_BAND: u64 = 4_000;
-/// How long one request may stay unanswered.
-const SETTLED_WITHIN: Duration = Duration::from_secs(30);
+/// How many bids of the crowd come first, where it does.
+const CROWD_FIRST: usize = 5;
 /// How long somebody waits who was refused.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// What somebody does at a lot besides its crowd.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stunt {
     /// Nothing.
     None,
@@ -43,6 +43,8 @@ pub(crate) enum Stunt {
     ExceedCeiling,
     /// Two have the same maximum, above everybody else's.
     Tie,
+    /// Bids when all the pauses are over.
+    Return,
 }
 
 /// Somebody who does not give up.
@@ -59,29 +61,36 @@ impl Performer<'_> {
         let accepted = |answer: &Answer| matches!(answer, Answer::Accepted { .. });
         let moved = |answer: &Answer| matches!(answer, Answer::Accepted { receipt, .. } if receipt.extended);
         let above = |answer: &Answer| matches!(answer, Answer::Refused { code, .. } if code == "bid-above-ceiling");
-        // The crowd comes first, a little.
-        let crowd = || tokio::time::sleep(Duration::from_millis(1_500));
         match self.lot.stunt {
             Stunt::None => {}
             Stunt::MoveTheEnd => self.insist(|minimum| (minimum + 50, None), moved).await,
             Stunt::ReachReserve => {
-                self.insist(|minimum| (minimum, Some(RESERVE + 500)), accepted).await;
+                self.after_some().await;
+                self.insist(|minimum| (minimum + 50, Some(RESERVE + 500)), accepted).await;
             }
             Stunt::ReachLastBand => {
-                crowd().await;
+                self.after_some().await;
                 self.insist(|minimum| (minimum.max(LAST_BAND), None), accepted).await;
             }
             Stunt::Buy => {
-                crowd().await;
+                self.after_some().await;
                 self.insist(|minimum| (minimum.max(BUY_NOW), None), accepted).await;
             }
             Stunt::ExceedCeiling => self.insist(|_| (CEILING + 1, None), above).await,
             Stunt::Tie => {
-                crowd().await;
+                self.after_some().await;
                 let top = |minimum| (minimum + 200, Some(TOP));
                 self.insist(top, accepted).await;
                 second.insist(top, accepted).await;
             }
+            Stunt::Return => self.insist(|minimum| (minimum + 50, None), accepted).await,
+        }
+    }
+
+    /// The crowd comes first, a little.
+    async fn after_some(&self) {
+        while self.lot.accepted() < CROWD_FIRST && !self.lot.is_over() {
+            tokio::time::sleep(RETRY_AFTER).await;
         }
     }
 
@@ -111,16 +120,16 @@ impl Performer<'_> {
     async fn settled(&self, offer: &Offer) -> Answer {
         let send = || async { Ok(self.log.bid(self.edge, &self.lot.id, self.who, offer).await) };
         let answered = |answer: &Answer| *answer != Answer::Unknown;
-        let answer = eventually("an answer to a stunt", SETTLED_WITHIN, send, answered).await;
+        let answer = eventually("an answer to a stunt", WITHIN, send, answered).await;
         answer.unwrap_or(Answer::Unknown)
     }
 }
 
-/// Whether a lot saw what it is there for.
-pub(crate) fn covered(lot: &Lot, evidence: &Evidence) -> Result<()> {
+/// What of a lot did not come about of all that it is there for; nothing when all did.
+pub(crate) fn unseen(lot: &Lot, evidence: &Evidence) -> Option<String> {
     let Evidence { rows, bids, ending, rules, acts, .. } = evidence;
     let seen = match lot.stunt {
-        Stunt::None => true,
+        Stunt::None | Stunt::Return => true,
         Stunt::MoveTheEnd => rows.iter().any(|row| row.extended),
         // Lifted to the reserve by a maximum: the amount alone did not reach it.
         Stunt::ReachReserve => rows.iter().any(|row| row.price == RESERVE && row.amount < RESERVE),
@@ -137,16 +146,23 @@ pub(crate) fn covered(lot: &Lot, evidence: &Evidence) -> Result<()> {
                 && rows.iter().filter(|row| row.max == TOP).count() >= 2
         }
     };
-    ensure!(seen, "{}: {:?} did not come about: {ending:?}", lot.name, lot.stunt);
-    let outcome = ending.outcome.as_deref().unwrap_or_default();
-    ensure!(outcome == lot.outcome, "{}: {outcome}, not {}", lot.name, lot.outcome);
-    let opening = usize::from(rules.opens_at.is_none());
-    ensure!(acts.len() == opening + lot.script.len(), "{}: not all was done: {acts:?}", lot.name);
-    ensure!(!rows.is_empty(), "{}: nobody bid", lot.name);
-    if acts.iter().any(|act| act.deed == Deed::Resume) {
-        let resumed = acts.iter().map(|act| act.position).max();
-        let later = rows.iter().any(|row| Some(row.position) > resumed);
-        ensure!(later, "{}: nobody bid after the pause", lot.name);
+    if !seen {
+        return Some(format!("{:?} did not come about: {ending:?}", lot.stunt));
     }
-    Ok(())
+    let outcome = ending.outcome.as_deref().unwrap_or_default();
+    if outcome != lot.outcome {
+        return Some(format!("{outcome}, not {}", lot.outcome));
+    }
+    let opening = usize::from(rules.opens_at.is_none());
+    if acts.len() != opening + lot.script.len() {
+        return Some(format!("not all was done: {acts:?}"));
+    }
+    if rows.is_empty() {
+        return Some("nobody bid".to_owned());
+    }
+    let resumed = acts.iter().filter(|act| act.deed == Deed::Resume).map(|act| act.position).max();
+    if resumed.is_some() && !rows.iter().any(|row| Some(row.position) > resumed) {
+        return Some("nobody bid after the pause".to_owned());
+    }
+    None
 }
