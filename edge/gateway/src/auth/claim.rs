@@ -102,6 +102,12 @@ pub async fn over<P: KeyValue>(ports: &P, name: &str, seen: Seen) -> Result<bool
     Ok(last != seen && last.is_some_and(|attempt| attempt.ended))
 }
 
+/// When the last fetch began, whatever came of it.
+pub async fn last_asked_ms<P: KeyValue>(ports: &P, name: &str) -> Result<Option<u64>, StoreError> {
+    let last: Option<Attempt> = read(ports, &attempt_key(name)).await?;
+    Ok(last.map(|attempt| attempt.at_ms))
+}
+
 /// What the last attempt leaves to do; `Granted` means that the way is free.
 fn judge(last: Option<Attempt>, now_ms: u64, gap_ms: u64) -> Permit {
     match last {

@@ -36,8 +36,9 @@ pub struct Keys {
 pub enum KeyFault {
     /// The pool has no such key.
     Unknown,
-    /// There is no key set, so nobody can tell.
-    NoKeySet,
+    /// There is no key set, or the pool was asked whether it has a newer one and did not answer: so
+    /// nobody can tell.
+    Untold,
 }
 
 impl Keys {
@@ -64,6 +65,7 @@ impl Keys {
         key_id: &str,
     ) -> Result<Rc<Jwk>, KeyFault> {
         self.recheck(ports, config).await;
+        let mut told = true;
         if let Some((key, set)) = self.known(key_id) {
             let age_ms = ports.now_ms().abs_diff(set.fetched_at_ms);
             if age_ms < JWKS_AGE_S_MAX * 1_000 {
@@ -78,12 +80,13 @@ impl Keys {
             self.load(ports, config).await;
             if self.known(key_id).is_none() {
                 self.look_further(ports, config).await;
+                told = self.told(ports, config).await;
             }
         }
         match self.known(key_id) {
             Some((key, _)) => Ok(key),
-            None if self.set.borrow().is_some() => Err(KeyFault::Unknown),
-            None => Err(KeyFault::NoKeySet),
+            None if told && self.set.borrow().is_some() => Err(KeyFault::Unknown),
+            None => Err(KeyFault::Untold),
         }
     }
 
@@ -94,6 +97,15 @@ impl Keys {
             self.look_further(ports, config).await;
         }
         self.set.borrow().is_some()
+    }
+
+    /// Whether the set at hand is what the pool said when it was last asked. Where that failed, a key
+    /// that is not in the set may be one that the pool has by now. Without a store nobody knows of another
+    /// attempt, and the set at hand is the last word.
+    async fn told(&self, ports: &impl Ports, config: &Config) -> bool {
+        let asked_at_ms = claim::last_asked_ms(ports, &name(config)).await;
+        let fetched_at_ms = self.set.borrow().as_ref().map(|set| set.fetched_at_ms);
+        asked_at_ms.ok().flatten() <= fetched_at_ms
     }
 
     fn known(&self, key_id: &str) -> Option<(Rc<Jwk>, Rc<KeySet>)> {

@@ -110,7 +110,7 @@ async fn verify(
             Ok(token::verify(token, &key_id, &key, &config.cognito, now_s))
         }
         Err(KeyFault::Unknown) => Ok(Err(TokenFault::UnknownKey)),
-        Err(KeyFault::NoKeySet) => Err(Refusal::Unavailable("signing in cannot be checked now")),
+        Err(KeyFault::Untold) => Err(Refusal::Unavailable("signing in cannot be checked now")),
     }
 }
 

@@ -96,6 +96,33 @@ async fn the_old_set_works_on_while_cognito_is_unreachable_without_hammering_it(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_the_pool_could_not_be_asked_about_is_not_said_to_be_unknown() {
+    for store_latency_ms in [0, 2] {
+        let fake = Fake::new();
+        fake.store_latency_ms.set(store_latency_ms);
+        pool_answers(&fake, &[(KEY_ID, Signer::Pool)]);
+        assert_eq!(find(&fake, KEY_ID).await, Ok(()));
+        let instance = Keys::default();
+        assert_eq!(instance.find(&fake, &config(), KEY_ID).await.map(drop), Ok(()));
+        // The pool has a new key, and is too slow to say so.
+        pass(COOLDOWN_MS).await;
+        fake.fetch_latency_ms.set(3_600_000);
+        pool_answers(&fake, &[(KEY_ID, Signer::Pool), ("next", Signer::Other)]);
+        let found = join_all((0..20).map(|_| find(&fake, "next"))).await;
+        assert!(found.iter().all(|answer| *answer == Err(KeyFault::Untold)), "{found:?}");
+        let found = instance.find(&fake, &config(), "next").await;
+        assert_eq!(found.map(drop), Err(KeyFault::Untold), "and while it cools down");
+        assert_eq!(find(&fake, KEY_ID).await, Ok(()), "what is known works on");
+        assert_eq!(fetches(&fake), 2);
+        // Once it answers, it is the last word again.
+        pass(COOLDOWN_MS).await;
+        fake.fetch_latency_ms.set(100);
+        assert_eq!(find(&fake, "other").await, Err(KeyFault::Unknown));
+        assert_eq!(find(&fake, "next").await, Ok(()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_old_set_is_refreshed_though_every_key_is_known() {
     let fake = Fake::new();
     pool_answers(&fake, &[(KEY_ID, Signer::Pool), ("leaked", Signer::Other)]);
@@ -112,8 +139,8 @@ async fn without_any_key_set_nobody_is_refused_for_it() {
     for answer in [json(500, "{}"), json(200, "<html>"), json(200, "{\"keys\":[]}")] {
         let answer = Cell::new(Some(answer));
         fake.answer(move |_| answer.take().unwrap_or(Err(FetchError::Broken)));
-        assert_eq!(find(&fake, KEY_ID).await, Err(KeyFault::NoKeySet));
-        assert_eq!(find(&fake, KEY_ID).await, Err(KeyFault::NoKeySet));
+        assert_eq!(find(&fake, KEY_ID).await, Err(KeyFault::Untold));
+        assert_eq!(find(&fake, KEY_ID).await, Err(KeyFault::Untold));
         pass(COOLDOWN_MS).await;
     }
     assert_eq!(fetches(&fake), 3, "one in each cool-down");
@@ -125,7 +152,7 @@ async fn a_fetch_that_hangs_is_given_up_and_so_is_waiting_for_it() {
     fake.fetch_latency_ms.set(3_600_000);
     let began = fake.now_ms();
     let found = join_all((0..20).map(|_| find(&fake, KEY_ID))).await;
-    assert!(found.iter().all(|answer| *answer == Err(KeyFault::NoKeySet)));
+    assert!(found.iter().all(|answer| *answer == Err(KeyFault::Untold)));
     assert!(fake.now_ms() - began <= JWKS_WAIT_MS + 500, "{} ms", fake.now_ms() - began);
     assert_eq!(fetches(&fake), 1);
 }
@@ -171,7 +198,7 @@ async fn without_a_store_known_keys_work_and_nothing_is_fetched() {
         let unknown = instance.find(&fake, &config, &number.to_string()).await;
         assert_eq!(unknown.map(drop), Err(KeyFault::Unknown));
     }
-    assert_eq!(find(&fake, KEY_ID).await, Err(KeyFault::NoKeySet));
+    assert_eq!(find(&fake, KEY_ID).await, Err(KeyFault::Untold));
     assert_eq!(fetches(&fake), 1);
 }
 
