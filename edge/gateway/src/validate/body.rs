@@ -53,7 +53,8 @@ where
     check_length(headers, bytes_max)?;
     let bytes = within(clock, BODY_READ_TIMEOUT_MS, Limited::new(body, bytes_max).collect())
         .await
-        .ok_or(Refusal::Malformed("the body did not arrive in time"))?
+        // Nothing is wrong with it as far as anybody knows: it may be sent again.
+        .ok_or(Refusal::Unavailable("the body did not arrive in time"))?
         .map_err(|error| {
             if error.is::<LengthLimitError>() {
                 Refusal::TooLarge { bytes_max }

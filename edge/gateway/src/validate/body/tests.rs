@@ -110,10 +110,10 @@ async fn too_long_a_body_is_refused_before_it_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn a_body_that_does_not_come_in_time_is_not_said_to_be_malformed() {
     let route = Route::PlaceBid(auction());
     let result = read(&Fake::new(), &route, &headers(&[JSON]), Silent).await;
-    assert!(matches!(result, Err(Refusal::Malformed(_))), "{result:?}");
+    assert!(matches!(result, Err(Refusal::Unavailable(_))), "{result:?}");
 }
 
 #[tokio::test(start_paused = true)]
