@@ -8,8 +8,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-/// Longer than the edge may take for anything.
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// Longer than the edge may take for anything, on a busy machine, too: what takes longer hangs.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client of one address. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -112,6 +112,13 @@ pub async fn send(request: RequestBuilder) -> Result<Reply> {
 
 fn signed_in(request: RequestBuilder, token: &str) -> RequestBuilder {
     if token.is_empty() { request } else { request.bearer_auth(token) }
+}
+
+/// This machine's time in milliseconds since the epoch; Redis shares its clock here.
+#[must_use]
+pub fn now_ms() -> u64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Milliseconds since the epoch of a time in a reply; 0 when it is none.

@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use gavel_local::{Service, Stack};
 use sqlx::{Connection, PgConnection, Row};
 
-use crate::wait::eventually;
+use crate::wait::{WITHIN, eventually};
 
 /// How long a bid may take to DynamoDB: a message that a killed worker had received comes back to the
-/// queue after 30 s.
-pub(crate) const HISTORY_WITHIN: Duration = Duration::from_secs(60);
+/// queue after 30 s, and a busy machine takes its minute.
+pub(crate) const HISTORY_WITHIN: Duration = Duration::from_secs(90);
 
 /// The value of a metric that `worker` reports, by the name and labels of its line.
 ///
@@ -148,9 +148,9 @@ pub async fn catalogue(stack: &Stack, auction: &str) -> Result<CatalogueRow> {
 ///
 /// # Errors
 /// When it has not, in time.
-pub async fn result(stack: &Stack, auction: &str, within: Duration) -> Result<CatalogueRow> {
+pub async fn result(stack: &Stack, auction: &str) -> Result<CatalogueRow> {
     let look = || catalogue(stack, auction);
-    eventually("result", within, look, |row| row.status == "closed").await
+    eventually("result", WITHIN, look, |row| row.status == "closed").await
 }
 
 fn row(item: &Item) -> Result<HistoryRow> {

@@ -1,17 +1,16 @@
 //! The end of an auction: whose clock counts, what moves it, and who won.
 
-use std::time::{Duration, Instant};
-
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use gavel_local::WorkerOptions;
-use gavel_tests::client::{millis, send};
+use gavel_tests::client::{millis, now_ms, send};
+use gavel_tests::wait::{Tried, WITHIN, eventually, seen};
 use gavel_tests::world::key;
 use gavel_tests::{Client, World, evidence};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// How late a close may be here, in milliseconds. On an idle machine it is 250, which `make smoke`
-/// shows; these tests share two cores.
+/// How late a close may be that nothing holds up, in milliseconds. On an idle machine it is 250, which
+/// `make smoke` shows. A busy one makes some closes later, and Gavel's fault would make them all so.
 const LATE_MS_MAX: u64 = 3_000;
 
 /// No soft close: the end stays where it is.
@@ -20,8 +19,15 @@ const FIXED_END: &str = r#"{"window_s": 0, "extension_s": 0, "max_extensions": 0
 #[tokio::test]
 async fn the_end_is_the_servers_whatever_the_client_believes() -> Result<()> {
     let world = World::start().await?;
+    seen("bids before and after an end", |leisure| bid_around_the_end(&world, leisure)).await?;
+    world.stack.stop().await
+}
+
+/// Bids with clocks that are far off until the auction is over. Says so when it was over too soon.
+async fn bid_around_the_end(world: &World, leisure: u32) -> Result<Tried> {
     let fixed: Value = serde_json::from_str(FIXED_END)?;
-    let auction = world.live_auction(json!({"duration_s": 5, "soft_close": fixed})).await?;
+    let auction =
+        world.live_auction(json!({"duration_s": 5 * leisure, "soft_close": fixed})).await?;
     let path = format!("/v1/auctions/{auction}/bids");
     let offer = async |amount: u64, date: &str| {
         let request = world.edge.request(Method::POST, &path).bearer_auth(&world.bidders[0].token);
@@ -29,38 +35,56 @@ async fn the_end_is_the_servers_whatever_the_client_believes() -> Result<()> {
     };
     // Clients whose clocks are far off, by their `Date`; the body may not carry a time at all.
     let (slow, fast) = ("Mon, 23 Nov 2020 00:00:00 GMT", "Mon, 23 Nov 2099 00:00:00 GMT");
-    assert_eq!(offer(100, slow).await?.status, 201);
-    assert_eq!(offer(110, fast).await?.status, 201);
     let timed = json!({"amount": 120, "placed_at": "2020-11-23T00:00:00Z"});
     let timed = world.edge.post(&path, &world.bidders[0].token, "", &timed).await?;
     assert_eq!((timed.status, timed.fields()), (422, vec!["placed_at"]));
 
-    let state = world.state(&auction).await?;
-    let (ends_at, server_time) = (millis(&state["ends_at"]), millis(&state["server_time"]));
-    let since = Instant::now();
-    let before_end = Duration::from_millis(ends_at.saturating_sub(server_time + 400));
-    tokio::time::sleep(before_end).await;
-    assert_eq!(offer(200, slow).await?.status, 201, "shortly before the end");
-    world.until(&auction, Duration::from_secs(3), |state| state["status"] == "closed").await?;
-    assert!(since.elapsed().as_millis() + 50 >= u128::from(ends_at - server_time), "not early");
+    let ends_at = millis(&world.state(&auction).await?["ends_at"]);
+    if ends_at == 0 {
+        return Ok(Err("it was over before anybody bid".to_owned()));
+    }
+    // Right up to the end, and past it.
+    let (mut accepted, mut amount) = (0_usize, 100);
+    loop {
+        let date = if accepted.is_multiple_of(2) { slow } else { fast };
+        let reply = offer(amount, date).await?;
+        match (reply.status, reply.code()) {
+            (201, _) => accepted += 1,
+            (409, "auction-closed") => break,
+            _ => return Ok(Err(format!("not served: {reply:?}"))),
+        }
+        amount += 10;
+    }
+    assert!(now_ms() >= ends_at, "closed {} ms early", ends_at - now_ms());
     for date in [slow, fast] {
-        let late = offer(300, date).await?;
+        let late = offer(amount, date).await?;
         assert_eq!((late.status, late.code()), (409, "auction-closed"), "{late:?}");
     }
-    let rows = evidence::whole_history(&world.stack, &auction, 3).await?;
+    if accepted < 3 {
+        return Ok(Err(format!("it was over after {accepted} bids")));
+    }
+    let rows = evidence::whole_history(&world.stack, &auction, accepted).await?;
     assert!(rows.iter().all(|row| row.placed_at < ends_at), "{rows:?}");
-    let result = evidence::result(&world.stack, &auction, Duration::from_secs(5)).await?;
+    let result = evidence::result(&world.stack, &auction).await?;
     assert_eq!(result.winner.as_deref(), Some(world.bidders[0].subject.as_str()));
-    assert_eq!((result.hammer_price, result.bid_count), (Some(100), 3), "raising oneself is free");
-    world.stack.stop().await
+    assert_eq!(result.hammer_price, Some(100), "raising oneself is free");
+    assert_eq!(usize::try_from(result.bid_count)?, accepted);
+    Ok(Ok(()))
 }
 
 #[tokio::test]
 async fn an_auction_never_closes_before_the_end_its_last_bid_moved() -> Result<()> {
     let mut world = World::start().await?;
     world.stack.add_worker(&WorkerOptions::named("second")).await?;
-    let soft_close = json!({"window_s": 2, "extension_s": 1, "max_extensions": 4});
-    let auction = world.live_auction(json!({"duration_s": 5, "soft_close": soft_close})).await?;
+    seen("an end moved as often as may be", |leisure| duel_past_the_ends(&world, leisure)).await?;
+    world.stack.stop().await
+}
+
+/// Two people bid until they cannot. Says so when the machine was too slow for them to move every end.
+async fn duel_past_the_ends(world: &World, leisure: u32) -> Result<Tried> {
+    let soft_close = json!({"window_s": 2 * leisure, "extension_s": leisure, "max_extensions": 4});
+    let terms = json!({"duration_s": 5 * leisure, "soft_close": soft_close});
+    let auction = world.live_auction(terms).await?;
     // Two people outbid each other as fast as they can, right through every end.
     let duel = async |bidder: usize| -> Result<Vec<Value>> {
         let mut receipts = Vec::new();
@@ -89,22 +113,25 @@ async fn an_auction_never_closes_before_the_end_its_last_bid_moved() -> Result<(
         end = millis(&receipt["ends_at"]);
     }
     let extended = receipts.iter().filter(|receipt| receipt["extended"] == true).count();
-    assert_eq!(extended, 4, "the cap was reached, and held");
-    let result = evidence::result(&world.stack, &auction, Duration::from_secs(5)).await?;
+    assert!(extended <= 4, "the cap holds: {extended}");
+    if extended < 4 {
+        return Ok(Err(format!("moved {extended} times by {} bids", receipts.len())));
+    }
+    let result = evidence::result(&world.stack, &auction).await?;
     // A bid that only ties the leader's maximum is accepted as outbid: it raises the price at most.
     let lead = rows.iter().rfind(|row| row.status == "leading").map(|row| &row.user_id);
     assert_eq!(result.winner.as_ref(), lead, "the last lead won");
     assert_eq!(result.hammer_price, rows.last().and_then(|row| i64::try_from(row.price).ok()));
     assert_eq!(usize::try_from(result.bid_count)?, rows.len());
-    world.stack.stop().await
+    Ok(Ok(()))
 }
 
 #[tokio::test]
 async fn a_refused_bid_in_the_window_does_not_move_the_end() -> Result<()> {
     let world = World::start().await?;
     // All of the auction is inside the window, so that any accepted bid would move the end.
-    let soft_close = json!({"window_s": 30, "extension_s": 30, "max_extensions": 5});
-    let auction = world.live_auction(json!({"duration_s": 20, "soft_close": soft_close})).await?;
+    let soft_close = json!({"window_s": 3_600, "extension_s": 3_600, "max_extensions": 5});
+    let auction = world.live_auction(json!({"duration_s": 600, "soft_close": soft_close})).await?;
     assert_eq!(world.bid(&auction, &world.bidders[0], 100).await?.body["extended"], true);
     let before = world.state(&auction).await?;
     let seller_bid = world.bid(&auction, &world.seller, 500).await?;
@@ -125,17 +152,28 @@ async fn a_refused_bid_in_the_window_does_not_move_the_end() -> Result<()> {
 async fn auctions_close_on_time_and_once_with_two_timers() -> Result<()> {
     let mut world = World::start().await?;
     world.stack.add_worker(&WorkerOptions::named("second")).await?;
+    seen("closes on time", |leisure| close_on_time(&world, leisure)).await?;
+    world.stack.stop().await
+}
+
+/// Five auctions end. Says so when one was over before it was bid for, or all were closed late.
+async fn close_on_time(world: &World, leisure: u32) -> Result<Tried> {
+    let fixed: Value = serde_json::from_str(FIXED_END)?;
     let mut auctions = Vec::new();
     for _ in 0..5 {
-        let auction = world
-            .live_auction(json!({"duration_s": 5, "soft_close":
-            {"window_s": 0, "extension_s": 0, "max_extensions": 0}}))
-            .await?;
+        let terms = json!({"duration_s": 5 * leisure, "soft_close": fixed});
+        let auction = world.live_auction(terms).await?;
         let receipt = world.bid(&auction, &world.bidders[0], 100).await?;
+        if receipt.code() == "auction-closed" {
+            return Ok(Err("it was over before the bid".to_owned()));
+        }
         auctions.push((auction, millis(&receipt.body["ends_at"])));
     }
+    let mut least_late_ms = u64::MAX;
     for (auction, ends_at) in &auctions {
-        let result = evidence::result(&world.stack, auction, Duration::from_secs(8)).await?;
+        let look = || evidence::catalogue(&world.stack, auction);
+        let closed = |row: &evidence::CatalogueRow| row.status == "closed";
+        let result = eventually("result", WITHIN * 3, look, closed).await?;
         assert_eq!(result.outcome.as_deref(), Some("sold"));
         assert_eq!((result.hammer_price, result.bid_count), (Some(100), 1));
         let state = world.state(auction).await?;
@@ -144,10 +182,11 @@ async fn auctions_close_on_time_and_once_with_two_timers() -> Result<()> {
         assert_eq!(shown["status"], "closed", "{shown}");
         assert_eq!(shown["hammer_price"], 100);
         let closed_at = millis(&shown["ends_at"]);
-        let late_ms = closed_at.checked_sub(*ends_at);
-        assert!(late_ms.is_some_and(|ms| ms <= LATE_MS_MAX), "{ends_at} closed at {closed_at}");
+        ensure!(closed_at >= *ends_at, "{ends_at} closed at {closed_at}");
+        least_late_ms = least_late_ms.min(closed_at - ends_at);
     }
-    world.stack.stop().await
+    let on_time = least_late_ms <= LATE_MS_MAX;
+    Ok(on_time.then_some(()).ok_or_else(|| format!("at least {least_late_ms} ms late")))
 }
 
 #[tokio::test]
@@ -174,7 +213,7 @@ async fn only_the_seller_or_an_admin_drives_an_auction() -> Result<()> {
     let admin = world.stack.sign_in("admin").await?.access;
     assert_eq!(act("close", &admin).await?.body["status"], "closed");
     assert_eq!(act("close", &admin).await?.status, 200, "closing again is harmless");
-    let result = evidence::result(&world.stack, &auction, Duration::from_secs(5)).await?;
+    let result = evidence::result(&world.stack, &auction).await?;
     assert_eq!((result.outcome.as_deref(), result.winner), (Some("unsold"), None));
     world.stack.stop().await
 }

@@ -1,15 +1,13 @@
 //! From Redis to DynamoDB: what is acknowledged arrives, once, whatever breaks on the way.
 
-use std::collections::HashMap;
-use std::time::Duration;
-
 use anyhow::Result;
 use axum::body::Bytes;
 use futures::future::try_join_all;
 use gavel_local::{Options, WorkerOptions};
 use gavel_tests::world::key;
-use gavel_tests::{Fault, Proxy, World, eventually, evidence};
+use gavel_tests::{Fault, Proxy, WITHIN, World, eventually, evidence};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// A world whose worker reaches SQS and DynamoDB through a proxy.
 async fn with_proxy() -> Result<(World, Proxy)> {
@@ -28,7 +26,7 @@ async fn bid_through(world: &World, auction: &str, count: u64) -> Result<()> {
         let (bidder, key) = (&world.bidders[usize::try_from(n % 2)?], key());
         eventually(
             "a bid",
-            Duration::from_secs(40),
+            WITHIN,
             || world.bid_as(auction, bidder, &key, 100 + n * 10),
             |reply| matches!(reply.status, 200 | 201),
         )
@@ -146,10 +144,9 @@ async fn a_message_nobody_can_read_ends_in_the_dead_letter_queue_and_stops_nothi
     evidence::whole_history(&world.stack, &auction, 3).await?;
     let dead = &world.stack.settings.bid_dead_letter_queue_url;
     let look = async || Ok(sqs.receive_message().queue_url(dead).send().await?);
-    let letters = eventually("the dead letter", Duration::from_secs(30), look, |letters| {
-        !letters.messages().is_empty()
-    })
-    .await?;
+    let letters =
+        eventually("the dead letter", WITHIN, look, |letters| !letters.messages().is_empty())
+            .await?;
     assert_eq!(letters.messages()[0].body(), Some("not what a relay writes"));
     world.stack.stop().await
 }
@@ -169,24 +166,25 @@ async fn killed_workers_lose_no_acknowledged_bid_and_double_none() -> Result<()>
             let amount = 1_000 * (round + 1) + n * 10;
             async move { edge.post(&path, &token, &key, &json!({"amount": amount})).await }
         };
-        // Killed while thirty bids are somewhere on their way, then asked again about each.
-        let flight = try_join_all((0..30).map(place));
+        // Killed while thirty bids are somewhere on their way, some of them answered, then asked again
+        // about each.
+        let answered = tokio::sync::watch::Sender::new(0);
+        let flight = try_join_all((0..30).map(async |n| {
+            let reply = place(n).await;
+            answered.send_modify(|count| *count += 1);
+            reply
+        }));
         let worker = &mut world.stack.workers[0];
         let kill = async {
-            tokio::time::sleep(Duration::from_millis(5 + round * 10)).await;
+            answered.subscribe().wait_for(|count| *count >= round * 5).await?;
             worker.kill().await
         };
         let (before, killed) = tokio::join!(flight, kill);
         killed?;
         world.stack.workers[0].start().await?;
         for (n, reply) in (0..30_u64).zip(before?) {
-            let settled = eventually(
-                "an answer",
-                Duration::from_secs(20),
-                || place(n),
-                |reply| reply.status != 503,
-            )
-            .await?;
+            let settled =
+                eventually("an answer", WITHIN, || place(n), |reply| reply.status != 503).await?;
             if reply.status == 201 {
                 assert_eq!((settled.status, &settled.body), (200, &reply.body), "the same answer");
             }
@@ -221,7 +219,7 @@ async fn drained(world: &World) -> Result<()> {
         Ok(attributes.into_values().collect::<Vec<_>>())
     };
     let empty = |counts: &Vec<String>| counts.iter().all(|count| count == "0");
-    eventually("an empty queue", Duration::from_secs(30), look, empty).await?;
+    eventually("an empty queue", WITHIN, look, empty).await?;
     Ok(())
 }
 

@@ -1,15 +1,11 @@
 //! Messages to people, from the bid to what SES has, and the way out of them.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use gavel_tests::client::{Reply, send};
-use gavel_tests::wait::eventually;
+use gavel_tests::wait::{WITHIN, eventually};
 use gavel_tests::world::World;
 use reqwest::Method;
 use serde_json::{Value, json};
-
-const WITHIN: Duration = Duration::from_secs(30);
 
 /// What SES sent to `account`, oldest first.
 async fn mails_to(world: &World, account: &str) -> Result<Vec<Value>> {

@@ -1,9 +1,11 @@
 //! Bad input: a clear answer, the field named, nothing changed.
 
+use std::time::Instant;
+
 use anyhow::Result;
 use gavel_local::Options;
 use gavel_tests::client::send;
-use gavel_tests::{Reply, World};
+use gavel_tests::{Reply, WITHIN, World};
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -113,7 +115,7 @@ async fn an_oversized_body_is_refused_before_it_is_read() -> Result<()> {
     connection.write_all(head.as_bytes()).await?;
     let mut answer = vec![0; 64];
     let read = connection.read(&mut answer);
-    let count = tokio::time::timeout(std::time::Duration::from_secs(10), read).await??;
+    let count = tokio::time::timeout(WITHIN, read).await??;
     let text = String::from_utf8_lossy(&answer[..count]).into_owned();
     assert!(text.starts_with("HTTP/1.1 413"), "{text}");
     world.stack.stop().await
@@ -180,14 +182,17 @@ async fn too_many_requests_are_told_when_to_come_back() -> Result<()> {
         vec![("user_rate_per_s".into(), "1".into()), ("user_burst".into(), "3".into())];
     let world = World::start_with(options).await?;
     let auction = world.live_auction(json!({})).await?;
-    let mut limited = 0;
-    for n in 0..10 {
+    // By and by some are allowed again, one a second: enough are asked for some to be refused on any
+    // machine that answers faster than that.
+    let (since, mut limited, mut asked) = (Instant::now(), 0, 0_u64);
+    while limited < 5 && asked < 300 {
+        asked += 1;
         // What a client claims about its address is refused or ignored, never believed.
         let request = world
             .edge
             .request(Method::POST, &format!("/v1/auctions/{auction}/bids"))
             .bearer_auth(&world.bidders[0].token)
-            .json(&json!({"amount": 100 + n * 10}));
+            .json(&json!({"amount": 100 + asked * 10}));
         let reply = send(request).await?;
         if reply.status == 429 {
             limited += 1;
@@ -196,10 +201,16 @@ async fn too_many_requests_are_told_when_to_come_back() -> Result<()> {
             assert!(!reply.header("ratelimit").is_empty(), "{reply:?}");
             assert!(!reply.header("ratelimit-policy").is_empty(), "{reply:?}");
         } else {
-            assert_eq!(reply.status, 201, "{reply:?}");
+            // Whether it could be served is another matter than whether it was let through.
+            assert!(matches!(reply.status, 201 | 503), "{reply:?}");
         }
     }
-    assert!((5..=7).contains(&limited), "{limited} of 10 were limited");
+    let most = 3 + since.elapsed().as_secs() + 1;
+    assert!(limited >= 5, "{limited} of {asked} were limited");
+    assert!(
+        (3..=most).contains(&(asked - limited)),
+        "{limited} of {asked} were limited, not {most}"
+    );
     let other = world.bid(&auction, &world.bidders[1], 900).await?;
     assert_eq!(other.status, 201, "another bidder is not affected");
     let spoofed =

@@ -10,7 +10,7 @@ use gavel_tests::{Fault, Proxy, World, eventually};
 use serde_json::{Value, json};
 
 /// Longer than a dead worker's lease and the steps after it.
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_secs(90);
 
 /// Every channel that the fake IVS has.
 async fn channels(world: &World) -> Result<Vec<Value>> {
