@@ -11,11 +11,12 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// How long anything in these tests may take before it counts as hanging. Starting compiles the
-/// fixture, which takes a second or two on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// fixture, which takes a second or two, and on a busy machine its minute.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The fixture component, or a failure that says how to get it.
 pub(crate) fn fixture() -> PathBuf {
@@ -109,6 +110,15 @@ impl Host {
         Self::start(&manifest("key_value_stores = [\"default\"]"), arguments).await
     }
 
+    /// Starts the fixture with an upstream that it may talk to.
+    pub(crate) async fn with_upstream(upstream: &Upstream, arguments: &[&str]) -> Self {
+        let manifest = manifest(
+            "allowed_outbound_hosts = [\"{{ upstream }}\", \"http://127.0.0.1:1\", \"http://nowhere.invalid\"]",
+        );
+        let upstream = format!("upstream={}", upstream.url);
+        Self::start(&manifest, &[arguments, &["--variable", &upstream]].concat()).await
+    }
+
     /// The address of the host, without the scheme.
     pub(crate) fn address(&self) -> &str {
         self.url.strip_prefix("http://").unwrap()
@@ -151,6 +161,8 @@ impl Host {
 /// An upstream whose path says how it misbehaves.
 pub(crate) struct Upstream {
     pub(crate) url: String,
+    /// What holds the answers to `/held` back until it is told otherwise.
+    pub(crate) held: Arc<Semaphore>,
     connections: Arc<AtomicUsize>,
     _server: JoinSet<()>,
 }
@@ -161,17 +173,18 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let connections = Arc::new(AtomicUsize::new(0));
-        let accepted = Arc::clone(&connections);
+        let held = Arc::new(Semaphore::new(0));
+        let (accepted, holding) = (Arc::clone(&connections), Arc::clone(&held));
         let mut server = JoinSet::new();
         server.spawn(async move {
             let mut talks = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 accepted.fetch_add(1, Ordering::Relaxed);
-                talks.spawn(talk(stream));
+                talks.spawn(talk(stream, Arc::clone(&holding)));
             }
         });
-        Self { url, connections, _server: server }
+        Self { url, held, connections, _server: server }
     }
 
     /// Connections accepted so far.
@@ -180,7 +193,7 @@ impl Upstream {
     }
 }
 
-async fn talk(stream: TcpStream) {
+async fn talk(stream: TcpStream, held: Arc<Semaphore>) {
     let mut stream = BufReader::new(stream);
     // A TLS greeting: answered as a plain HTTP server would.
     if stream.fill_buf().await.is_ok_and(|bytes| bytes.first().is_some_and(|byte| *byte < b'A')) {
@@ -195,6 +208,9 @@ async fn talk(stream: TcpStream) {
             }
         }
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        if path == "/held" {
+            drop(held.acquire().await);
+        }
         let answer: &[u8] = match path.as_str() {
             "/silent" => b"",
             "/half" => b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf",
