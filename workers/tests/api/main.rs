@@ -227,38 +227,47 @@ async fn readiness_names_what_does_not_answer_and_requests_fail_in_time() {
         (response.status().as_u16(), response.json::<Value>().await.unwrap())
     };
     let expected = json!({ "status": "ready", "postgresql": "ok", "redis": "ok" });
-    assert_eq!(ready(&world).await, (200, expected.clone()));
+    let without = |service: &str| {
+        let mut expected = expected.clone();
+        expected[service] = json!("unavailable");
+        expected
+    };
+    // Whoever does not answer within a second is named, and a busy machine may take as long.
+    let until_ready = async |world: &World, expected: &(u16, Value)| {
+        let deadline = Instant::now() + WITHIN;
+        loop {
+            let found = ready(world).await;
+            if found == *expected {
+                return;
+            }
+            assert!(Instant::now() < deadline, "still {found:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let (all, no_catalogue) = ((200, expected.clone()), (200, without("postgresql")));
+    until_ready(&world, &all).await;
 
     world.stack.postgres.pause().unwrap();
-    let (status, body) = ready(&world).await;
-    assert_eq!(
-        (status, &body["postgresql"], &body["redis"]),
-        (200, &json!("unavailable"), &json!("ok"))
-    );
+    until_ready(&world, &no_catalogue).await;
     assert_eq!(
         world.bid(BIDDER.key("key"), &auction, 1_000).await.0,
         201,
         "bids need no catalogue"
     );
-    let since = Instant::now();
-    let (status, problem) = world.get(NOBODY, &auction).await;
+    // Who waited for what is frozen would wait for ever.
+    let shown = tokio::time::timeout(WITHIN, world.get(NOBODY, &auction));
+    let (status, problem) = shown.await.expect("an answer");
     assert_eq!((status, &problem["code"]), (503, &json!("unavailable")));
-    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
     world.stack.postgres.resume().unwrap();
 
     world.stack.redis.pause().unwrap();
     let (status, body) = ready(&world).await;
     assert_eq!((status, &body["redis"]), (503, &json!("unavailable")), "{body}");
-    let since = Instant::now();
-    assert_eq!(world.bid(BIDDER.key("key-2"), &auction, 2_000).await.0, 503);
-    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+    let bid = tokio::time::timeout(WITHIN, world.bid(BIDDER.key("key-2"), &auction, 2_000));
+    assert_eq!(bid.await.expect("an answer").0, 503);
     let alive = world.client.get(world.url("/healthz")).send().await.unwrap();
     assert_eq!(alive.status(), 200);
     world.stack.redis.resume().unwrap();
 
-    let deadline = Instant::now() + WITHIN;
-    while ready(&world).await != (200, expected.clone()) {
-        assert!(Instant::now() < deadline, "still {:?}", ready(&world).await);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_ready(&world, &all).await;
 }

@@ -6,7 +6,7 @@ use gavel_local::WorkerOptions;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::world::{Ask, BIDDER, NOBODY, SELLER, World, world, world_with};
+use crate::world::{Ask, BIDDER, NOBODY, SELLER, WITHIN, World, world, world_with};
 
 fn somebody(user: &str) -> Ask<'_> {
     Ask { user: Some(user), ..NOBODY }
@@ -22,7 +22,7 @@ async fn database(world: &World) -> PgPool {
 
 /// Waits until a query about one user answers yes.
 async fn until(pool: &PgPool, query: &'static str, user: &str) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + WITHIN;
     loop {
         let answer = sqlx::query_scalar::<_, bool>(query).bind(user).fetch_one(pool).await;
         if matches!(answer, Ok(true)) {
@@ -157,15 +157,20 @@ async fn a_first_bid_waits_for_no_profile_and_the_profile_comes_all_the_same() {
     world.drive(SELLER, &auction, "open").await;
     let newcomer = Ask { user: Some("a-newcomer"), ..NOBODY };
     world.stack.postgres.pause().unwrap();
-    let since = Instant::now();
-    let (status, receipt) = world.bid(newcomer.key("first"), &auction, 1_000).await;
-    let took = since.elapsed();
+    // Each is the first bid of somebody. Whoever waited for a profile would wait 2 s at least: a busy
+    // machine makes one or the other bid as late, but not all.
+    let mut quickest = Duration::MAX;
+    for (amount, user) in (1..).zip(["a-newcomer", "another", "a-third", "a-fourth", "a-fifth"]) {
+        let (ask, since) = (Ask { user: Some(user), ..NOBODY }, Instant::now());
+        let (status, receipt) = world.bid(ask.key("first"), &auction, 1_000 * amount).await;
+        assert_eq!(status, 201, "{receipt}");
+        quickest = quickest.min(since.elapsed());
+    }
     world.stack.postgres.resume().unwrap();
-    assert_eq!(status, 201, "{receipt}");
-    assert!(took < Duration::from_secs(2), "the bid took {took:?}");
+    assert!(quickest < Duration::from_secs(2), "the quickest bid took {quickest:?}");
     // What was asked for while PostgreSQL did not answer may be lost; the next request asks again.
     let pool = database(&world).await;
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + WITHIN;
     loop {
         world.get(newcomer, &auction).await;
         let there = "select exists (select 1 from users where user_id = $1)";

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::front::Front;
 
 /// How long anything here may take to come true.
-pub(crate) const WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) front: Front,
@@ -120,7 +120,7 @@ impl World {
     /// All roles end when they are told to.
     pub(crate) async fn stop_all(self) {
         self.stop.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(10), self.running.join_all()).await;
+        let ended = tokio::time::timeout(WITHIN, self.running.join_all()).await;
         assert!(ended.is_ok(), "the role does not stop");
     }
 
@@ -262,10 +262,11 @@ impl World {
         }
     }
 
-    pub(crate) async fn until(&self, good: impl Fn(&Self) -> bool) {
+    /// Waits until `count` says as much, or more.
+    pub(crate) async fn until_counted(&self, what: &str, least: u64, count: impl Fn(&Self) -> u64) {
         let deadline = Instant::now() + WITHIN;
-        while !good(self) {
-            assert!(Instant::now() < deadline, "it did not come true");
+        while count(self) < least {
+            assert!(Instant::now() < deadline, "{what}: {} instead of {least}", count(self));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

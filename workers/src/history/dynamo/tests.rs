@@ -131,7 +131,8 @@ async fn a_table_that_never_answers_holds_many_batches_no_longer_than_one() {
     let events: Vec<Event> = (1..=2_500).map(bid_event).collect();
     let since = Instant::now();
     assert_eq!(record(&history, &events).await.len(), 2_500, "nothing is claimed to be written");
-    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    // 9 s; one batch after the other, even four at once, would take two minutes.
+    assert!(since.elapsed() < Duration::from_secs(60), "{:?}", since.elapsed());
 }
 
 #[tokio::test]

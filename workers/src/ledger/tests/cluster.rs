@@ -58,7 +58,7 @@ impl Nodes {
             match self.ledger.bid(&state.id, bid(state, key, amount)).await {
                 Ok(placed) => return placed.receipt.seq,
                 Err(LedgerError::Refused(refusal)) => panic!("{key}: {refusal}"),
-                Err(error) => assert!(since.elapsed() < Duration::from_secs(30), "{error:?}"),
+                Err(error) => assert!(since.elapsed() < WITHIN, "{error:?}"),
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -123,10 +123,11 @@ async fn a_frozen_node_holds_up_no_auction_of_the_others_and_goes_on_afterwards(
     let [lost, kept] = [nodes.open_at(1).await, nodes.open_at(2).await];
     nodes.bid_through(&lost, "before", 100).await;
     nodes.nodes[1].pause().unwrap();
-    let since = Instant::now();
-    let unknown = nodes.ledger.bid(&lost.id, bid(&lost, "during", 900)).await;
+    // Who waited for a frozen node would wait for ever.
+    let during = bid(&lost, "during", 900);
+    let unknown = tokio::time::timeout(WITHIN, nodes.ledger.bid(&lost.id, during)).await;
+    let unknown = unknown.expect("an answer");
     assert!(matches!(unknown, Err(LedgerError::TimedOut | LedgerError::Unavailable(_))));
-    assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
     // While calls to the lost node are under way, again and again, the others answer as ever.
     let mut callers = JoinSet::new();
     for n in 0..8 {
@@ -134,16 +135,20 @@ async fn a_frozen_node_holds_up_no_auction_of_the_others_and_goes_on_afterwards(
         let late = bid(&lost, &format!("late-{n}"), 90_000);
         callers.spawn(async move { while ledger.bid(&id, late.clone()).await.is_err() {} });
     }
-    let mut slowest = Duration::ZERO;
+    // A machine that stumbles makes one late; a node that is waited for makes many late, as it is asked
+    // for again and again.
+    let mut late = Vec::new();
     for n in 1..=200_u64 {
         let since = Instant::now();
-        let placed = nodes.ledger.bid(&kept.id, bid(&kept, &n.to_string(), 100 * n)).await;
-        slowest = slowest.max(since.elapsed());
-        assert_eq!(placed.unwrap().receipt.seq, n);
+        assert_eq!(nodes.bid_through(&kept, &n.to_string(), 100 * n).await, n);
+        let took = since.elapsed();
+        if took >= REDIS_RESPONSE_MAX {
+            late.push(took);
+        }
+        assert!(late.len() <= 5, "bids waited for the lost node: {late:?} of {n}");
         nodes.ledger.due().await.unwrap();
         nodes.ledger.ping().await.unwrap();
     }
-    assert!(slowest < REDIS_RESPONSE_MAX, "a bid waited for the lost node: {slowest:?}");
     assert!(!callers.is_empty() && callers.try_join_next().is_none(), "the lost node answered");
     callers.abort_all();
     nodes.nodes[1].resume().unwrap();
@@ -261,7 +266,7 @@ async fn wake_ups_come_from_another_node_when_the_subscribed_one_falls_silent_or
         tokio::select! {
             () = published => {}
             woken = receiver.wait_for(|at| *at > from) => { woken.unwrap(); }
-            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("{lost:?}: not woken"),
+            () = tokio::time::sleep(WITHIN) => panic!("{lost:?}: not woken"),
         }
         match lost {
             Some(node) if frozen => nodes.nodes[node].resume().unwrap(),

@@ -70,7 +70,7 @@ async fn messages_that_somebody_else_has_received_are_not_held_on_to() {
         receives: 1,
     };
     let received = [("1", "stale"), ("2", "good"), ("3", "stale")].map(message).to_vec();
-    tokio::time::timeout(Duration::from_secs(10), worker.settle(received)).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), worker.settle(received)).await.unwrap();
     assert_eq!(*handler.0.lock().unwrap(), [vec!["1", "2", "3"], vec!["2"]]);
     // Three that could not be handled, and one call that did not hide them all.
     let counted = recorder.handle().render();

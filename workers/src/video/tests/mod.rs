@@ -27,7 +27,7 @@ use crate::catalog::NewAuction;
 use crate::catalog::channels::Stage;
 
 /// How long anything here may take to come true.
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(60);
 const DEPLOYMENT: &str = "test";
 
 /// A PostgreSQL and a fake IVS of the test's own.

@@ -76,7 +76,6 @@ async fn fifty_price_changes_in_a_second_are_at_most_five_cues_and_the_last_is_t
         bid(&ledger, &auction.id, 1_000 + n * 100).await;
         tokio::time::sleep_until((since + Duration::from_millis(n * 18)).into()).await;
     }
-    assert!(since.elapsed() < Duration::from_secs(5), "the bids took {:?}", since.elapsed());
     until_told(&bench, &arn, "the last bid", |cue| cue["seq"] == 50).await;
     let last = bench.fake.cues(&arn).pop().map(|cue| read(&cue)).unwrap();
     assert_eq!(last["price"], 6_000);
@@ -90,7 +89,9 @@ async fn fifty_price_changes_in_a_second_are_at_most_five_cues_and_the_last_is_t
     let cues = bench.fake.cues(&arn);
     let seqs: Vec<u64> = cues.iter().map(|cue| read(cue)["seq"].as_u64().unwrap()).collect();
     assert!(seqs.is_sorted(), "{seqs:?}");
-    assert!(cues.len() < 25, "fifty bids are few cues: {}", cues.len());
+    // Two more: that it opened, and that it closed.
+    let most = since.elapsed().as_secs() * 5 + 5 + 2;
+    assert!(u64::try_from(cues.len()).unwrap() <= most, "{} cues, not {most}", cues.len());
     for cue in &cues {
         let second = cue.at_ms..cue.at_ms + 1_000;
         let within = cues.iter().filter(|other| second.contains(&other.at_ms)).count();
@@ -115,12 +116,17 @@ async fn a_stream_that_begins_late_is_told_the_price_of_then() {
     assert!(opened.is_ok(), "{opened:?}");
     bid(&ledger, &auction.id, 1_100).await;
     let since = Instant::now();
-    while bench.calls("PutMetadata").len() < 2 {
+    let asked = || -> Vec<(u64, String)> {
+        let calls = bench.fake.calls().into_iter().filter(|call| call.operation == "PutMetadata");
+        calls.map(|call| (call.at_ms, call.code)).collect()
+    };
+    while asked().len() < 2 {
         assert!(since.elapsed() < WITHIN, "nobody asks whether there is a stream");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(since.elapsed() > Duration::from_secs(1), "asked without a pause");
-    assert_eq!(bench.calls("PutMetadata"), ["ChannelNotBroadcasting"; 2]);
+    let asked = asked();
+    assert!(asked.iter().all(|(_, code)| code == "ChannelNotBroadcasting"), "{asked:?}");
+    assert!(asked[1].0 > asked[0].0 + 1_000, "asked without a pause: {asked:?}");
     bench.fake.go_live(&arn, false);
     until_told(&bench, &arn, "the price", |cue| cue["seq"] == 1 && cue["price"] == 1_100).await;
     stop.cancel();
