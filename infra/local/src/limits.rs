@@ -10,8 +10,8 @@ pub const PROBE_EVERY: Duration = Duration::from_millis(20);
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a service may take to become ready. Everything is ready within 3 s on two idle cores; a
-/// busy machine that runs several stacks at once is given ten times as long.
-pub const READY_WITHIN: Duration = Duration::from_secs(30);
+/// busy machine that runs several stacks at once, and builds beside, is given thirty times as long.
+pub const READY_WITHIN: Duration = Duration::from_secs(90);
 
 /// How long a service may take to stop when asked to. Workers drain, the emulator writes its state.
 pub const STOP_WITHIN: Duration = Duration::from_secs(20);
