@@ -241,8 +241,8 @@ async fn creating_an_auction_twice_under_one_key_makes_one() -> Result<()> {
 #[tokio::test]
 async fn lists_show_the_end_that_a_bid_moved() -> Result<()> {
     let world = World::start().await?;
-    let soft_close = json!({"window_s": 60, "extension_s": 300, "max_extensions": 1});
-    let auction = world.live_auction(json!({"soft_close": soft_close})).await?;
+    let soft_close = json!({"window_s": 3_600, "extension_s": 3_600, "max_extensions": 1});
+    let auction = world.live_auction(json!({"duration_s": 600, "soft_close": soft_close})).await?;
     let receipt = world.bid(&auction, &world.bidders[0], 100).await?;
     assert_eq!(receipt.body["extended"], true, "{receipt:?}");
     let listed = world.edge.get("/v1/auctions?status=live", "").await?.body;
