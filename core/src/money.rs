@@ -1,7 +1,10 @@
 //! Money: integer minor units and a currency. No float ever touches it.
 
+mod currency;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::currency::Currency;
 use crate::limits::AMOUNT_MAX;
 
 /// An amount in minor units (cents), 0 to [`AMOUNT_MAX`] where it comes from outside.
@@ -42,49 +45,6 @@ impl std::fmt::Display for Amount {
     }
 }
 
-/// An ISO 4217 alphabetic code: three capital letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Currency([u8; 3]);
-
-impl Currency {
-    /// US dollar, the default of a new auction.
-    pub const USD: Self = Self(*b"USD");
-
-    /// Reads a code such as `USD`; `None` when it is not three capital letters.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let code: [u8; 3] = text.as_bytes().try_into().ok()?;
-        code.iter().all(u8::is_ascii_uppercase).then_some(Self(code))
-    }
-
-    /// The code as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("only ASCII capitals are ever stored")
-    }
-}
-
-impl std::fmt::Display for Currency {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl From<Currency> for String {
-    fn from(currency: Currency) -> Self {
-        currency.as_str().to_owned()
-    }
-}
-
-impl TryFrom<String> for Currency {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("not a three-letter currency code")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,13 +54,5 @@ mod tests {
         assert_eq!(Amount::new(AMOUNT_MAX).map(Amount::minor), Some(AMOUNT_MAX));
         assert_eq!(Amount::new(AMOUNT_MAX + 1), None);
         assert_eq!(Amount::new(1_100).map(|amount| amount.to_string()), Some("1100".to_owned()));
-    }
-
-    #[test]
-    fn a_currency_is_three_capitals() {
-        assert_eq!(Currency::parse("EUR").map(|c| c.to_string()), Some("EUR".to_owned()));
-        for wrong in ["", "eur", "EURO", "E1R", "ÄB"] {
-            assert_eq!(Currency::parse(wrong), None, "{wrong}");
-        }
     }
 }

@@ -8,7 +8,7 @@ use gavel_core::auction::{
     Auction, CloseCause, Command, OpenCause, Outcome, PlaceBid, apply, decide,
 };
 use gavel_core::ids::{AuctionId, BidId, IdempotencyKey, RegionCode, UserId};
-use gavel_core::money::Amount;
+use gavel_core::money::{Amount, Currency};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::{CreateAuction, Status};
 use gavel_local::{Options, Stack};
@@ -86,6 +86,16 @@ async fn an_auction_reads_back_as_it_was_created() {
     assert_eq!(record.state(), Some(record.scheduled()));
     let unknown = AuctionId::new(&RegionCode::parse("use1").unwrap(), Uuid::now_v7());
     assert!(matches!(catalog.get(&unknown).await, Err(CatalogError::NotFound)));
+}
+
+#[tokio::test]
+async fn an_auction_in_a_currency_that_was_withdrawn_since_is_read() {
+    let (_stack, catalog) = catalog().await;
+    let mut request = request("");
+    request.terms.currency = Currency::recorded("BGN").unwrap();
+    let created = create(&catalog, "seller", "key", "digest", &request).await.unwrap();
+    let record = catalog.get(&created.record.id).await.unwrap();
+    assert_eq!(record.terms, request.terms);
 }
 
 #[tokio::test]

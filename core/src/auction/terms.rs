@@ -116,6 +116,13 @@ impl Increments {
         Ok(Self(bands))
     }
 
+    /// Steps of one major unit of `currency` at every price: the table of an auction that names none.
+    /// That is 100 for USD, 1 for JPY and 1,000 for KWD.
+    #[must_use]
+    pub fn whole_units(currency: Currency) -> Self {
+        Self(vec![Band { from: Amount::default(), step: currency.one() }])
+    }
+
     /// The step at `price`: that of the highest band whose `from` is not above it.
     #[must_use]
     pub fn step(&self, price: Amount) -> Amount {
@@ -127,14 +134,6 @@ impl Increments {
     #[must_use]
     pub fn bands(&self) -> &[Band] {
         &self.0
-    }
-}
-
-/// Steps of one major unit (100) at every price: the table of an auction that names none.
-impl Default for Increments {
-    fn default() -> Self {
-        let step = Amount::new(100).expect("100 is below the limit");
-        Self(vec![Band { from: Amount::default(), step }])
     }
 }
 

@@ -37,11 +37,14 @@ pub struct CreateAuction {
 impl CreateAuction {
     /// Reads and validates a body.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
-        Self::from_members(read_object(body)?)
+        Self::from_members(read_object(body)?, None)
     }
 
-    /// Validates the members of a body.
-    pub(super) fn from_members(members: Map<String, Value>) -> Result<Self, InvalidBody> {
+    /// Validates the members of a body. Besides the currencies of today, `kept` is one.
+    pub(super) fn from_members(
+        members: Map<String, Value>,
+        kept: Option<Currency>,
+    ) -> Result<Self, InvalidBody> {
         let mut fields = Fields::of(members);
         let label = |fields: &mut Fields, name: &str| fields.line(name, LABEL_CHARS_MAX);
         let title = fields.required("title", |fields, name| fields.line(name, TITLE_CHARS_MAX));
@@ -55,7 +58,7 @@ impl CreateAuction {
             is_image_url,
         );
         let private = fields.boolean("private").unwrap_or(false);
-        let terms = terms(&mut fields);
+        let terms = terms(&mut fields, kept);
         let request = title.zip(terms).map(|(title, terms)| Self {
             title,
             description,
@@ -69,17 +72,17 @@ impl CreateAuction {
     }
 }
 
-fn terms(fields: &mut Fields) -> Option<Terms> {
+fn terms(fields: &mut Fields, kept: Option<Currency>) -> Option<Terms> {
     let starting_price = fields.required("starting_price", Fields::amount);
     let duration_s = fields.required("duration_s", |fields, name| {
         fields.integer(name, DURATION_S_MIN, DURATION_S_MAX)
     });
-    let currency = fields.currency("currency").unwrap_or(Currency::USD);
+    let currency = fields.currency("currency", kept).unwrap_or(Currency::USD);
     let reserve_price = fields.amount("reserve_price");
     let buy_now_price = fields.amount("buy_now_price");
     let bid_ceiling = fields.amount("bid_ceiling");
     let opens_at = fields.timestamp("opens_at");
-    let increments = increments(fields).unwrap_or_default();
+    let increments = increments(fields).unwrap_or_else(|| Increments::whole_units(currency));
     let soft_close = fields.object("soft_close", soft_close).unwrap_or_default();
     let grace_ms = fields.integer("grace_ms", 0, GRACE_MS_MAX).unwrap_or(0);
     let starting_price = starting_price?;

@@ -26,7 +26,9 @@ impl BidRequest {
         let mut fields = Fields::read(body)?;
         let amount = fields.required("amount", Fields::amount);
         let max = fields.amount("max");
-        let currency = fields.currency("currency");
+        // Whatever the auction is held in, also when there is no such currency any more.
+        let reason = "must be a three-letter currency code in capitals";
+        let currency = fields.read_text("currency", reason, Currency::recorded);
         if let (Some(amount), Some(max)) = (amount, max)
             && max < amount
         {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::auction::CreateAuction;
 use super::body::{InvalidBody, read_object};
 use crate::limits::DURATION_S_MIN;
+use crate::money::Currency;
 use crate::time::Timestamp;
 
 /// The fields that change. Null takes an optional field away, or back to its default.
@@ -23,7 +24,7 @@ impl EditAuction {
     pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
         let edit = Self { changes: read_object(body)? };
         // With the lowest price: what is wrong on top of it is wrong on top of any.
-        edit.on_top_of(json!({ "starting_price": 1 }))?;
+        edit.on_top_of(json!({ "starting_price": 1 }), None)?;
         Ok(edit)
     }
 
@@ -33,9 +34,11 @@ impl EditAuction {
         auction: &CreateAuction,
         now: Timestamp,
     ) -> Result<CreateAuction, InvalidBody> {
-        let mut edited = self.on_top_of(judged_together(auction))?;
+        // A currency that was withdrawn since stays, unless the change names one.
+        let named = self.changes.contains_key("currency");
+        let kept = (!named).then_some(auction.terms.currency);
+        let mut edited = self.on_top_of(judged_together(auction), kept)?;
         let (terms, old) = (&mut edited.terms, &auction.terms);
-        self.keep("currency", &mut terms.currency, &old.currency);
         self.keep("opens_at", &mut terms.opens_at, &old.opens_at);
         self.keep("duration_s", &mut terms.duration_ms, &old.duration_ms);
         self.keep("soft_close", &mut terms.soft_close, &old.soft_close);
@@ -60,7 +63,11 @@ impl EditAuction {
     }
 
     /// The changes on the plainest auction there is with these terms.
-    fn on_top_of(&self, terms: Value) -> Result<CreateAuction, InvalidBody> {
+    fn on_top_of(
+        &self,
+        terms: Value,
+        kept: Option<Currency>,
+    ) -> Result<CreateAuction, InvalidBody> {
         let mut members = Map::new();
         members.insert("title".to_owned(), json!("-"));
         members.insert("duration_s".to_owned(), json!(DURATION_S_MIN));
@@ -68,14 +75,16 @@ impl EditAuction {
             members.extend(terms);
         }
         members.extend(self.changes.clone());
-        CreateAuction::from_members(members)
+        CreateAuction::from_members(members, kept)
     }
 }
 
-/// What of a request for `auction` is judged together: its prices.
+/// What of a request for `auction` is judged together: its prices, and the currency that gives them
+/// their usual steps.
 fn judged_together(auction: &CreateAuction) -> Value {
     let terms = &auction.terms;
     json!({
+        "currency": terms.currency,
         "starting_price": terms.starting_price,
         "reserve_price": terms.reserve_price,
         "buy_now_price": terms.buy_now_price,
@@ -122,6 +131,19 @@ mod tests {
         assert_eq!(edited("{}"), Ok(full()));
         let renamed = CreateAuction { title: "A clock".to_owned(), ..full() };
         assert_eq!(edited(r#"{"title": "A clock"}"#), Ok(renamed));
+    }
+
+    #[test]
+    fn an_auction_in_a_currency_that_was_withdrawn_since_can_still_be_edited() {
+        let mut old = full();
+        old.terms.currency = Currency::recorded("BGN").unwrap();
+        let edit = |changes: &str| EditAuction::parse(changes.as_bytes())?.apply(&old);
+        let renamed = edit(r#"{"title": "A clock"}"#).unwrap();
+        assert_eq!(renamed, CreateAuction { title: "A clock".to_owned(), ..old.clone() });
+        let mended = edit(r#"{"currency": "EUR"}"#).unwrap();
+        assert_eq!(mended.terms, full().terms);
+        let stepped = edit(r#"{"currency": "JPY", "increments": null}"#).unwrap().terms;
+        assert_eq!(stepped.increments.bands()[0].step.minor(), 1, "one yen");
     }
 
     #[test]

@@ -129,14 +129,12 @@ impl Fields {
         value.as_bool()
     }
 
-    /// A currency code.
-    pub fn currency(&mut self, name: &str) -> Option<Currency> {
-        let value = self.take(name)?;
-        let currency = value.as_str().and_then(Currency::parse);
-        if currency.is_none() {
-            self.fault(name, "must be a three-letter currency code in capitals");
-        }
-        currency
+    /// The code of a currency there is today, or of `kept`, which was there once.
+    pub(super) fn currency(&mut self, name: &str, kept: Option<Currency>) -> Option<Currency> {
+        let reason = "must be a currency's code on today's list of ISO 4217, such as USD";
+        self.read_text(name, reason, |code| {
+            Currency::parse(code).or(kept.filter(|kept| kept.as_str() == code))
+        })
     }
 
     /// A time in RFC 3339.

@@ -61,7 +61,7 @@ impl Row {
     fn read(self) -> Result<AuctionRecord, Cause> {
         let result = self.result()?;
         let terms = Terms {
-            currency: Currency::parse(&self.currency).ok_or("not a currency")?,
+            currency: Currency::recorded(&self.currency).ok_or("not a currency")?,
             starting_price: amount(self.starting_price)?,
             reserve_price: self.reserve_price.map(amount).transpose()?,
             buy_now_price: self.buy_now_price.map(amount).transpose()?,

@@ -90,7 +90,7 @@ pub(super) fn event(item: &Item) -> Result<(Event, AcceptedBid), CorruptItem> {
         bidder: text(item, USER, UserId::parse)?,
         amount: amount(item, "amount")?,
         max: amount(item, "max")?,
-        currency: text(item, "currency", |code| Currency::parse(code).ok_or(()))?,
+        currency: text(item, "currency", |code| Currency::recorded(code).ok_or(()))?,
         status: text(item, "status", status)?,
         outbid: item.contains_key(OUTBID).then(|| text(item, OUTBID, UserId::parse)).transpose()?,
         price: amount(item, "price")?,
@@ -178,6 +178,15 @@ mod tests {
         let one = item(&event_1, &bid_1);
         assert_eq!(one, item(&event_1.clone(), &bid_1.clone()), "a pure function");
         assert_eq!(event(&one), Ok((event_1, bid_1)), "nothing is lost");
+    }
+
+    #[test]
+    fn a_bid_in_a_currency_that_was_withdrawn_since_survives() {
+        let mut event = bid_event(3);
+        let mut bid = bid_of(&event);
+        bid.currency = Currency::recorded("BGN").unwrap();
+        event.kind = EventKind::Bid(bid.clone());
+        assert_eq!(super::event(&item(&event, &bid)), Ok((event, bid)));
     }
 
     #[test]

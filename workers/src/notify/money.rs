@@ -1,26 +1,12 @@
 //! Amounts for people: in whole units of their currency, with the digits that it has.
 
-use gavel_core::money::Amount;
+use gavel_core::money::{Amount, Currency};
 
-/// Currencies without a minor unit (ISO 4217).
-const WHOLE: [&str; 16] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
-    "VUV", "XAF", "XOF",
-];
-/// Currencies whose minor unit is a thousandth.
-const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-
-/// `USD 1,234.56`. `currency` is an ISO 4217 code; one that is not known has hundredths.
-pub(super) fn shown(amount: Amount, currency: &str) -> String {
-    let digits = match currency {
-        code if WHOLE.contains(&code) || code == "XPF" => 0,
-        code if THOUSANDTHS.contains(&code) => 3,
-        _ => 2,
-    };
-    let unit = 10_u64.pow(digits);
-    let (whole, rest) = (amount.minor() / unit, amount.minor() % unit);
-    let whole = grouped(whole);
-    match usize::try_from(digits).unwrap_or(0) {
+/// `USD 1,234.56`.
+pub(super) fn shown(amount: Amount, currency: Currency) -> String {
+    let unit = currency.one().minor();
+    let (whole, rest) = (grouped(amount.minor() / unit), amount.minor() % unit);
+    match usize::try_from(currency.decimals()).unwrap_or(0) {
         0 => format!("{currency} {whole}"),
         width => format!("{currency} {whole}.{rest:0width$}"),
     }
@@ -50,8 +36,13 @@ mod tests {
             (123_456, "EUR", "EUR 1,234.56"),
             (123_456_789, "USD", "USD 1,234,567.89"),
             (15_000, "JPY", "JPY 15,000"),
+            (15_000, "XPF", "XPF 15,000"),
             (1_500, "KWD", "KWD 1.500"),
+            (123_456_789, "CLF", "CLF 12,345.6789"),
+            (42, "UYW", "UYW 0.0042"),
+            (123_456, "BGN", "BGN 1,234.56"),
         ] {
+            let currency = Currency::recorded(currency).unwrap();
             assert_eq!(shown(Amount::new(minor).unwrap(), currency), expected);
         }
     }

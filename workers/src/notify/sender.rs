@@ -175,12 +175,16 @@ impl Parts {
             Ok(subject) => subject,
             Err(error) => return unusable(claimed, &error),
         };
+        let currency = match claimed.currency() {
+            Ok(currency) => currency,
+            Err(error) => return unusable(claimed, &error),
+        };
         let subject = Subject {
             kind,
             user: &user,
             auction: &auction,
             title: &claimed.title,
-            currency: &claimed.currency,
+            currency,
             facts: &claimed.facts,
         };
         let message = match self.templates.message(&subject) {

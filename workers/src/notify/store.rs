@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gavel_core::auction::Event;
 use gavel_core::ids::{AuctionId, UserId};
+use gavel_core::money::Currency;
 use sqlx::types::Json;
 use sqlx::{PgPool, Postgres, Transaction};
 
@@ -34,7 +35,7 @@ pub(super) struct Claimed {
     /// Whether it tells of what goes on in an auction that has ended.
     pub(super) over: bool,
     pub(super) title: String,
-    pub(super) currency: String,
+    currency: String,
     pub(super) channel: String,
     pub(super) push_endpoint_arn: Option<String>,
     pub(super) bounced: bool,
@@ -53,6 +54,11 @@ pub(super) enum End {
 }
 
 impl Claimed {
+    /// What its amounts are in.
+    pub(super) fn currency(&self) -> Result<Currency, Cause> {
+        Ok(Currency::recorded(&self.currency).ok_or("not a currency")?)
+    }
+
     /// Of which auction, to whom, what.
     pub(super) fn subject(&self) -> Result<(AuctionId, UserId, Kind), Cause> {
         let kind = Kind::parse(&self.kind).ok_or("not a kind of message")?;

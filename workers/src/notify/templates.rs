@@ -2,6 +2,7 @@
 //! what strangers typed.
 
 use gavel_core::ids::{AuctionId, UserId};
+use gavel_core::money::Currency;
 use gavel_core::time::Timestamp;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
@@ -38,7 +39,7 @@ pub(super) struct Subject<'a> {
     pub(super) user: &'a UserId,
     pub(super) auction: &'a AuctionId,
     pub(super) title: &'a str,
-    pub(super) currency: &'a str,
+    pub(super) currency: Currency,
     pub(super) facts: &'a Facts,
 }
 
@@ -127,7 +128,7 @@ mod tests {
             user: &UserId::parse("user-1").unwrap(),
             auction: &AuctionId::parse("use1_01928e2c-7f3e-7abc-8def-0123456789ab").unwrap(),
             title,
-            currency: "USD",
+            currency: Currency::USD,
             facts: &facts,
         };
         Templates::new(links).unwrap().message(&subject).unwrap()

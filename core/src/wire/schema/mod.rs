@@ -123,7 +123,8 @@ schema!(
 schema!(
     Currency,
     json_schema!({
-        "description": "An ISO 4217 code. All amounts of an auction are in its currency.",
+        "description": "An ISO 4217 code. All amounts of an auction are in its currency. That of an \
+            old auction may have been withdrawn since.",
         "type": "string",
         "pattern": "^[A-Z]{3}$",
         "examples": ["USD"],

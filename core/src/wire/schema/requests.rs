@@ -13,6 +13,7 @@ use crate::limits::{
     NAME_CHARS_MAX, NAME_CHARS_MIN, OPENS_AT_AHEAD_DAYS_MAX, OPENS_AT_LATE_MINUTES_MAX,
     PUSH_TOKEN_CHARS_MAX, SOFT_CLOSE_S_MAX, TITLE_CHARS_MAX, URL_CHARS_MAX,
 };
+use crate::money::Currency;
 use crate::wire::{
     BidRequest, Channel, ChatRequest, CreateAuction, EditAuction, EditMe, RevokeViewer,
 };
@@ -46,11 +47,11 @@ impl JsonSchema for CreateAuction {
         "CreateAuction".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         object(
             "A new auction. Amounts are in minor units of its currency.",
             &["title", "starting_price", "duration_s"],
-            &auction(),
+            &auction(generator),
         )
     }
 }
@@ -60,12 +61,12 @@ impl JsonSchema for EditAuction {
         "EditAuction".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         object(
             "What is to change. Null takes an optional field away, or back to its default; lists \
              and objects are replaced as wholes.",
             &[],
-            &auction(),
+            &auction(generator),
         )
     }
 }
@@ -156,7 +157,7 @@ fn display_name() -> Value {
 }
 
 /// The fields of an auction that its seller decides.
-fn auction() -> Value {
+fn auction(generator: &mut SchemaGenerator) -> Value {
     let about_buy_now = "A bid of this amount wins at once while the price is below it. Not below \
         `starting_price` and `reserve_price`.";
     let about_text = "What is sold, at length. Whatever breaks a line, such as CR LF, is kept as LF \
@@ -170,7 +171,7 @@ fn auction() -> Value {
         "category": optional(line("For filtering the catalogue.", LABEL_CHARS_MAX)),
         "condition": optional(line("Such as `new` or `restored`.", LABEL_CHARS_MAX)),
         "image_urls": optional(image_urls()),
-        "currency": optional(currency("Default: USD.")),
+        "currency": generator.subschema_for::<ListedCurrency>(),
         "starting_price": amount("The lowest first bid."),
         "reserve_price": optional(amount(
             "Hidden: below it the lot is not sold. Not below `starting_price`."
@@ -191,6 +192,24 @@ fn auction() -> Value {
     })
 }
 
+/// The currency that a seller may choose.
+struct ListedCurrency;
+
+impl JsonSchema for ListedCurrency {
+    fn schema_name() -> Cow<'static, str> {
+        "ListedCurrency".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let codes = Currency::all().into_iter().map(|code| json!(code));
+        json_schema!({
+            "description": "The code of a currency on today's list of ISO 4217. Default: USD.",
+            "type": ["string", "null"],
+            "enum": codes.chain([Value::Null]).collect::<Vec<_>>(),
+        })
+    }
+}
+
 fn image_urls() -> Value {
     json!({
         "description": "Pictures.",
@@ -208,7 +227,8 @@ fn image_urls() -> Value {
 fn increments() -> Value {
     json!({
         "description": "How far the next bid must be above the price. The first band starts at 0, \
-            `from` rises, `step` never falls. Default: 100 at every price.",
+            `from` rises, `step` never falls. Default: one major unit of the currency at every \
+            price, such as 100 for USD, 1 for JPY and 1000 for KWD.",
         "type": "array",
         "minItems": 1,
         "maxItems": INCREMENT_BANDS_MAX,

@@ -64,7 +64,9 @@ fn allowed(schema: &Value) -> Vec<Value> {
 
 /// Values that `schema` does not allow, just past its edges.
 fn refused(schema: &Value) -> Vec<Value> {
-    let mut values = if is(schema, "integer") {
+    let mut values = if schema["enum"].is_array() {
+        vec![json!(""), json!("UDS"), json!("usd"), json!(5)]
+    } else if is(schema, "integer") {
         let (least, most) =
             (schema["minimum"].as_i64().unwrap(), schema["maximum"].as_i64().unwrap());
         vec![json!(least - 1), json!(most + 1), json!(1.5), json!("5"), json!(true)]
@@ -214,6 +216,22 @@ fn an_auction_is_shown_with_every_field_it_was_asked_for() {
 }
 
 #[test]
+fn the_currencies_named_are_all_that_are_taken_and_each_is_taken() {
+    let schema = of::<CreateAuction>()["properties"]["currency"].clone();
+    let named = schema["enum"].as_array().unwrap();
+    let letters = || b'A'..=b'Z';
+    let codes = letters().flat_map(|first| letters().map(move |second| (first, second)));
+    for (first, second) in codes {
+        for third in letters() {
+            let code = String::from_utf8(vec![first, second, third]).unwrap();
+            let taken = Currency::parse(&code).is_some();
+            assert_eq!(taken, named.contains(&json!(code)), "{code}");
+        }
+    }
+    assert_eq!(named.last(), Some(&Value::Null), "it may be left out");
+}
+
+#[test]
 fn outcomes_are_named_as_they_are_written() {
     let named: Vec<Value> = of::<OutcomeName>()["oneOf"]
         .as_array()
@@ -271,8 +289,11 @@ fn texts() -> Vec<Texts> {
             takes: |text| in_a_body("condition", text),
         },
         Texts {
-            schema: auction["properties"]["currency"].clone(),
-            takes: |text| in_a_body("currency", text),
+            schema: of::<BidRequest>()["properties"]["currency"].clone(),
+            takes: |text| {
+                let bid = json!({ "amount": 1, "currency": text });
+                BidRequest::parse(bid.to_string().as_bytes()).is_ok()
+            },
         },
         Texts {
             schema: auction["properties"]["image_urls"]["items"].clone(),

@@ -1,6 +1,7 @@
 //! Requests: what is read, what is refused, and which field is named.
 
 use crate::limits::{AMOUNT_MAX, IMAGE_URLS_MAX, TITLE_CHARS_MAX, URL_CHARS_MAX};
+use crate::money::Currency;
 use crate::time::Timestamp;
 use crate::wire::*;
 
@@ -138,6 +139,36 @@ fn an_auction_has_defaults() {
     assert_eq!(auction.terms.increments.bands().len(), 1);
     assert_eq!(auction.terms.soft_close.max_extensions, 5);
     assert!(!auction.private);
+}
+
+#[test]
+fn a_currency_that_does_not_exist_is_refused_on_create_and_on_edit() {
+    for code in ["UDS", "XXX", "XTS", "DEM", "XAU", "XDR", "BGN", "usd"] {
+        let change = format!(r#"{{"currency": "{code}"}}"#);
+        assert_eq!(auction_faults(&change), ["currency"], "{code}");
+        match EditAuction::parse(change.as_bytes()) {
+            Err(InvalidBody::Fields(errors)) => assert_eq!(errors[0].field, "currency", "{code}"),
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_bid_may_name_what_its_auction_is_held_in_though_that_was_withdrawn() {
+    let bid = BidRequest::parse(br#"{"amount": 1, "currency": "BGN"}"#).unwrap();
+    assert_eq!(bid.currency, Currency::recorded("BGN"));
+}
+
+#[test]
+fn bids_rise_by_one_major_unit_of_the_currency_where_no_increments_are_named() {
+    for (currency, step) in [("USD", 100), ("JPY", 1), ("KWD", 1_000), ("CLF", 10_000)] {
+        let body = format!(
+            r#"{{"title": "A", "starting_price": 100, "duration_s": 60, "currency": "{currency}"}}"#
+        );
+        let terms = CreateAuction::parse(body.as_bytes()).unwrap().terms;
+        let bands = terms.increments.bands();
+        assert_eq!((bands.len(), bands[0].step.minor()), (1, step), "{currency}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(in crate::ledger) fn scheduled(grace_ms: u64) -> Auction {
         reserve_price: None,
         buy_now_price: None,
         bid_ceiling: None,
-        increments: Increments::default(),
+        increments: Increments::whole_units(Currency::USD),
         opens_at: None,
         duration_ms: 60_000,
         soft_close: SoftClose::default(),
