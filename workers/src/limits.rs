@@ -246,6 +246,9 @@ pub(crate) const DEAD_LETTER_RECEIVES_MAX: u32 = 20;
 
 /// Readers of the notification queue in one worker. Writing rows is quick; sending is not theirs.
 pub(crate) const NOTIFY_CONSUMERS: usize = 2;
+/// Characters of a title in a subject, where the whole is in the text: with the words before it and
+/// the lot's reference after it below 100, about what a list of mails shows of a subject in one line.
+pub(crate) const SUBJECT_TITLE_CHARS_MAX: usize = 55;
 /// How long one attempt at a batch of messages begins new ones; with one more
 /// [`CATALOG_QUERY_MAX`] below [`MESSAGE_HIDDEN_S`].
 pub(crate) const NOTES_WRITE_MAX: Duration = Duration::from_secs(5);

@@ -17,6 +17,11 @@ async fn mails_to(world: &World, account: &str) -> Result<Vec<Value>> {
     Ok(mails.filter(|mail| mail["To"] == to).cloned().collect())
 }
 
+/// Whether a mail's subject says this of the watch sold in `auction`.
+fn is(mail: &Value, what: &str, auction: &str) -> bool {
+    mail["Subject"] == format!("{what}: A watch (lot {})", &auction[auction.len() - 8..])
+}
+
 /// Where a mail lets its reader unsubscribe: path and query.
 fn way_out<'a>(world: &World, mail: &'a Value) -> Result<&'a str> {
     let text = mail["BodyText"].as_str().context("a text")?;
@@ -50,9 +55,8 @@ async fn followers_bidders_and_the_seller_are_told_until_they_unsubscribe() -> R
     world.edge.act(&format!("/v1/auctions/{auction}/open"), &world.seller.token).await?;
     world.bid(&auction, first, 100).await?;
     world.bid(&auction, second, 500).await?;
-    let outbid = |mails: &Vec<Value>| {
-        mails.iter().any(|mail| mail["Subject"] == "You have been outbid: A watch")
-    };
+    let outbid =
+        |mails: &Vec<Value>| mails.iter().any(|mail| is(mail, "You have been outbid", &auction));
     let told = || mails_to(&world, "bidder-1");
     let mails = eventually("bidder 1's mail", WITHIN, told, outbid).await?;
     let told = || mails_to(&world, "bidder-2");
@@ -73,7 +77,7 @@ async fn followers_bidders_and_the_seller_are_told_until_they_unsubscribe() -> R
 
     world.edge.act(&format!("/v1/auctions/{auction}/close"), &world.seller.token).await?;
     let told = || mails_to(&world, "bidder-2");
-    let won = |mails: &Vec<Value>| mails.iter().any(|m| m["Subject"] == "You have won: A watch");
+    let won = |mails: &Vec<Value>| mails.iter().any(|mail| is(mail, "You have won", &auction));
     eventually("the winner's mail", WITHIN, told, won).await?;
     let told = || mails_to(&world, "seller");
     eventually("the seller's mail", WITHIN, told, |mails| mails.len() == 1).await?;

@@ -19,6 +19,7 @@ pub struct Post {
     ses: aws_sdk_sesv2::Client,
     sns: aws_sdk_sns::Client,
     from: String,
+    domain: String,
     configuration_set: Option<String>,
 }
 
@@ -36,13 +37,14 @@ pub(super) enum NotSent {
 impl Post {
     /// Mail comes from the verified address `from`; SES reports on it by `configuration_set`.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         ses: aws_sdk_sesv2::Client,
         sns: aws_sdk_sns::Client,
         from: String,
         configuration_set: Option<String>,
     ) -> Self {
-        Self { ses, sns, from, configuration_set }
+        let domain = domain(&from);
+        Self { ses, sns, from, domain, configuration_set }
     }
 
     /// Sends an e-mail about the notification `id`. Gives what SES calls it.
@@ -52,7 +54,8 @@ impl Post {
         to: &str,
         message: &Message,
     ) -> Result<String, NotSent> {
-        let letter = letter(message).map_err(|error| NotSent::Refused(error.to_string()))?;
+        let letter =
+            letter(message, &self.domain).map_err(|error| NotSent::Refused(error.to_string()))?;
         let tag = MessageTag::builder().name(NOTIFICATION_TAG).value(id.to_string()).build();
         let tag = tag.map_err(|error| NotSent::Refused(error.to_string()))?;
         let send = self.ses.send_email().from_email_address(&self.from);
@@ -80,13 +83,28 @@ impl Post {
     }
 }
 
-fn letter(message: &Message) -> Result<Letter, aws_sdk_sesv2::error::BuildError> {
+/// The domain of an e-mail address, with or without a name before it.
+fn domain(address: &str) -> String {
+    let (_, domain) = address.rsplit_once('@').unwrap_or_default();
+    let in_names = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    domain.chars().take_while(in_names).collect()
+}
+
+/// The headers' values are of our own making: of what people typed, only the subject and the bodies,
+/// which SES encodes, have anything.
+fn letter(message: &Message, domain: &str) -> Result<Letter, aws_sdk_sesv2::error::BuildError> {
+    let root = format!("<{}@{domain}>", message.thread);
     let content = |data: &str| Content::builder().data(data).charset("UTF-8").build();
     let header = |name: &str, value: String| MessageHeader::builder().name(name).value(value);
     let body = Body::builder().text(content(&message.text)?).html(content(&message.html)?).build();
     let letter = Letter::builder()
         .subject(content(&message.subject)?)
         .body(body)
+        // SES gives each mail a Message-ID of its own and overrides any other ("Amazon SES header
+        // fields"), so that one mail cannot name another before it was sent. All answer to one that was
+        // never sent, instead: clients put those who do into one thread (RFC 5322, section 3.6.4).
+        .headers(header("In-Reply-To", root.clone()).build()?)
+        .headers(header("References", root).build()?)
         // RFC 8058: one POST to the first, with the second as its body, and it is done.
         .headers(header("List-Unsubscribe", format!("<{}>", message.unsubscribe_url)).build()?)
         .headers(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()).build()?);
@@ -140,6 +158,31 @@ mod tests {
         let other = "Invalid parameter: Message Reason: too long";
         for (code, message) in [("InvalidParameter", other), ("Throttling", "Rate exceeded")] {
             assert_eq!(device_lost(Some(code), Some(message)), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_mail_belongs_to_the_thread_of_its_lot_and_no_title_gets_into_a_header() {
+        let message = Message {
+            subject: "Sold: A\r\nBcc: all@example.com".to_owned(),
+            text: String::new(),
+            html: String::new(),
+            short: String::new(),
+            unsubscribe_url: "https://bids.example.com/v1/unsubscribe?token=t".to_owned(),
+            thread: "use1_01928e2c-7f3e-7abc-8def-0123456789ab.bidder-5f3a9c01".to_owned(),
+        };
+        let root = "<use1_01928e2c-7f3e-7abc-8def-0123456789ab.bidder-5f3a9c01@example.com>";
+        for from in ["auctions@example.com", "Gavel <auctions@example.com>"] {
+            let made = letter(&message, &domain(from)).unwrap();
+            let value = |name: &str| {
+                let header = made.headers().iter().find(|header| header.name() == name);
+                header.map(|header| header.value()).unwrap_or_default()
+            };
+            assert_eq!((value("In-Reply-To"), value("References")), (root, root), "{from}");
+            for header in made.headers() {
+                let printable = header.value().bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+                assert!(printable && header.value().len() <= 870, "{header:?}");
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::links::Links;
 use super::money;
 use super::plan::{Facts, Kind};
+use crate::limits::SUBJECT_TITLE_CHARS_MAX;
 
 macro_rules! files {
     ($($kind:literal)*) => {
@@ -49,14 +50,20 @@ pub(super) struct Message {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
-    /// For SMS and push: the subject and where to look.
+    /// For SMS and push: the subject, which names the lot, and where to look.
     pub(super) short: String,
     pub(super) unsubscribe_url: String,
+    /// What all messages about one lot to one person have in common, and no others: the left part of
+    /// a message id (RFC 5322, section 3.6.4). Made of ids, never of what somebody typed.
+    pub(super) thread: String,
 }
 
 #[derive(Serialize)]
 struct Values<'a> {
     title: &'a str,
+    /// The title and the reference, short enough for a subject.
+    lot: String,
+    reference: &'a str,
     price: Option<String>,
     ends_at: Option<String>,
     auction_url: String,
@@ -79,8 +86,11 @@ impl Templates {
     pub(super) fn message(&self, subject: &Subject<'_>) -> Result<Message, minijinja::Error> {
         let Subject { kind, user, auction, title, currency, facts } = *subject;
         let money = |amount: Option<_>| amount.map(|amount| money::shown(amount, currency));
+        let reference = reference(auction);
         let values = Values {
             title,
+            lot: format!("{} (lot {reference})", shortened(title)),
+            reference,
             price: money(facts.price),
             ends_at: facts.ends_at.map(minute),
             auction_url: self.links.auction(auction),
@@ -98,8 +108,29 @@ impl Templates {
             text: fill("txt")?,
             html: fill("html")?,
             unsubscribe_url: values.unsubscribe_url.clone(),
+            thread: format!("{auction}.{}", auction.public_name(user)),
         })
     }
+}
+
+/// Digits of an auction's id by which people tell its lot from others: the last ones, which are random.
+const REFERENCE_DIGITS: usize = 8;
+
+/// What a lot is called besides its title, which others may have, too: the end of its auction's id,
+/// and so of its address.
+fn reference(auction: &AuctionId) -> &str {
+    let id = auction.as_str();
+    id.get(id.len().saturating_sub(REFERENCE_DIGITS)..).unwrap_or(id)
+}
+
+/// A title with single spaces and of at most [`SUBJECT_TITLE_CHARS_MAX`] characters.
+fn shortened(title: &str) -> String {
+    let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    if title.chars().count() <= SUBJECT_TITLE_CHARS_MAX {
+        return title;
+    }
+    let begin: String = title.chars().take(SUBJECT_TITLE_CHARS_MAX - 1).collect();
+    format!("{}…", begin.trim_end())
 }
 
 /// A time to the minute, such as `2026-11-23 08:06 UTC`.
@@ -116,7 +147,13 @@ mod tests {
 
     use super::*;
 
+    const LOT: &str = "use1_01928e2c-7f3e-7abc-8def-0123456789ab";
+
     fn message(kind: Kind, title: &str) -> Message {
+        message_about(LOT, "user-1", kind, title)
+    }
+
+    fn message_about(auction: &str, user: &str, kind: Kind, title: &str) -> Message {
         let links =
             Links::new("https://bids.example.com".to_owned(), SecretString::from("key"), None);
         let facts = Facts {
@@ -125,8 +162,8 @@ mod tests {
         };
         let subject = Subject {
             kind,
-            user: &UserId::parse("user-1").unwrap(),
-            auction: &AuctionId::parse("use1_01928e2c-7f3e-7abc-8def-0123456789ab").unwrap(),
+            user: &UserId::parse(user).unwrap(),
+            auction: &AuctionId::parse(auction).unwrap(),
             title,
             currency: Currency::USD,
             facts: &facts,
@@ -148,6 +185,42 @@ mod tests {
         }
         let outbid = message(Kind::Outbid, "A walnut desk");
         assert!(outbid.text.contains("USD 1,234.56"), "{}", outbid.text);
+    }
+
+    #[test]
+    fn two_lots_with_one_title_are_told_apart_and_never_in_one_thread() {
+        let other = "use1_01928e2c-7f3e-7abc-8def-0123456789ff";
+        let long = "A walnut desk ".repeat(20);
+        for kind in Kind::ALL {
+            for title in ["A walnut desk", &long] {
+                let [one, another] =
+                    [LOT, other].map(|auction| message_about(auction, "user-1", kind, title));
+                assert_ne!(one.subject, another.subject);
+                assert!(one.subject.ends_with(" (lot 456789ab)"), "{}", one.subject);
+                assert!(one.short.starts_with(&one.subject), "{}", one.short);
+                for body in [&one.text, &one.html] {
+                    assert!(body.contains("lot 456789ab"), "{body}");
+                }
+                assert_ne!(one.thread, another.thread);
+                assert_eq!(one.thread, message(Kind::Outbid, "Whatever").thread);
+                assert_ne!(one.thread, message_about(LOT, "user-2", kind, title).thread);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_title_is_cut_in_a_subject_by_characters_and_whole_in_the_text() {
+        let fits = "é".repeat(SUBJECT_TITLE_CHARS_MAX);
+        assert_eq!(message(Kind::Sold, &fits).subject, format!("Sold: {fits} (lot 456789ab)"));
+        let long = format!("{fits}é");
+        let made = message(Kind::Sold, &long);
+        let cut = "é".repeat(SUBJECT_TITLE_CHARS_MAX - 1);
+        assert_eq!(made.subject, format!("Sold: {cut}… (lot 456789ab)"));
+        assert!(made.text.contains(&long), "{}", made.text);
+        for kind in Kind::ALL {
+            let subject = message(kind, &long).subject;
+            assert!(subject.chars().count() < 100, "{subject}");
+        }
     }
 
     #[test]

@@ -31,11 +31,15 @@ pub(crate) struct World {
     pub(crate) notifications: Notifications,
     pub(crate) auction: AuctionId,
     pub(crate) seller: UserId,
+    catalog: Catalog,
     stack: Stack,
     pool: PgPool,
     stop: CancellationToken,
     running: JoinSet<()>,
 }
+
+/// What every lot here is called.
+pub(crate) const TITLE: &str = "A <b>walnut</b> desk";
 
 /// Mails as SES has them, oldest first.
 #[derive(Debug)]
@@ -64,20 +68,13 @@ pub(crate) async fn world() -> World {
     let pool = PgPool::connect(&stack.settings.database_url).await.unwrap();
     let subject = stack.sign_in("seller").await.unwrap().subject().unwrap();
     let seller = UserId::parse(&subject).unwrap();
-    let body = json!({ "title": "A <b>walnut</b> desk", "starting_price": 100, "duration_s": 600 });
-    let auction = AuctionId::new(&RegionCode::parse("use1").unwrap(), Uuid::now_v7());
-    let new = NewAuction {
-        id: auction.clone(),
-        seller: &seller,
-        request: &CreateAuction::parse(body.to_string().as_bytes()).unwrap(),
-        idempotency_key: &IdempotencyKey::parse("key").unwrap(),
-        request_sha256: "digest",
-    };
-    catalog.create(new).await.unwrap();
+    let auction = lot(&catalog, &seller).await;
     let front = Front::start(&stack.settings.aws_endpoint_url).await;
+    let notifications = Notifications::new(&catalog);
     World {
         front,
-        notifications: Notifications::new(&catalog),
+        catalog,
+        notifications,
         auction,
         seller,
         stack,
@@ -87,7 +84,33 @@ pub(crate) async fn world() -> World {
     }
 }
 
+/// A new auction of a desk.
+async fn lot(catalog: &Catalog, seller: &UserId) -> AuctionId {
+    let body = json!({ "title": TITLE, "starting_price": 100, "duration_s": 600 });
+    let id = AuctionId::new(&RegionCode::parse("use1").unwrap(), Uuid::now_v7());
+    let new = NewAuction {
+        id: id.clone(),
+        seller,
+        request: &CreateAuction::parse(body.to_string().as_bytes()).unwrap(),
+        idempotency_key: &IdempotencyKey::parse(id.as_str()).unwrap(),
+        request_sha256: "digest",
+    };
+    catalog.create(new).await.unwrap();
+    id
+}
+
 impl World {
+    /// From now on, events are of another auction with the same title.
+    pub(crate) async fn another_lot(&mut self) {
+        self.auction = lot(&self.catalog, &self.seller).await;
+    }
+
+    /// The auction as a subject names it.
+    pub(crate) fn named(&self) -> String {
+        let id = self.auction.as_str();
+        format!("{TITLE} (lot {})", &id[id.len() - 8..])
+    }
+
     /// Starts reading the queues.
     pub(crate) fn consume(&mut self) {
         let (aws, settings) = (&self.stack.aws, &self.stack.settings);
