@@ -278,9 +278,18 @@ impl World {
     }
 
     pub(crate) async fn until_nothing_is_pending(&self) {
+        self.until_pending(0).await;
+    }
+
+    pub(crate) async fn until_pending(&self, count: i64) {
         let deadline = Instant::now() + WITHIN;
-        while self.pending().await > 0 {
-            assert!(Instant::now() < deadline, "{} are still pending", self.pending().await);
+        loop {
+            let pending = self.pending().await;
+            if pending <= count {
+                assert_eq!(pending, count, "pending");
+                return;
+            }
+            assert!(Instant::now() < deadline, "{pending} are still pending, not {count}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
