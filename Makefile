@@ -11,9 +11,9 @@ help: ## list the commands
 	@echo "GAVEL_POSTGRES_PORT (5440), GAVEL_AWS_PORT (4566), GAVEL_IVS_PORT (4567)"
 
 up: ## install what is missing, build, start everything; Ctrl-C stops it
-	@echo "[1/4] installing what is missing"
-	@infra/local/install
+	@$(PROGRESS) --step 1/4 "installing what is missing" -- infra/local/install
 	@$(MAKE) --no-print-directory programs STEP=2 STEPS=4
+	@$(PROGRESS) --total $(STARTED) "installed and built, in all"
 	@echo "[4/4] starting the stack"
 	@exec $(TARGET)/debug/gavel-local up
 
@@ -25,25 +25,31 @@ smoke: ## run auctions against the running stack and check every trace they leav
 
 # There are no documentation tests (cargo-nextest would not run them): examples are marked as text.
 test: ## run every test, each with a stack of its own where it needs one
-	@echo "[1/4] installing what is missing"
-	@infra/local/install test
-	@$(MAKE) --no-print-directory programs STEP=2 STEPS=4
-	@echo "[4/4] running the tests"
+	@$(PROGRESS) --step 1/5 "installing what is missing" -- infra/local/install test
+	@$(MAKE) --no-print-directory programs STEP=2 STEPS=5
+	@$(PROGRESS) --step 4/5 "building the tests" -- $(NEXTEST) --workspace --no-run
+	@$(PROGRESS) --total $(STARTED) "installed and built, in all"
+	@echo "[5/5] running the tests"
 	@$(NEXTEST) --workspace
 
 infra-test: ## make every stack in the emulator, run Gavel on them, say what became of each resource
-	@infra/local/install test
-	@$(MAKE) --no-print-directory programs STEP=1 STEPS=2
+	@$(PROGRESS) --step 1/5 "installing what is missing" -- infra/local/install test
+	@$(MAKE) --no-print-directory programs STEP=2 STEPS=5
+	@$(PROGRESS) --step 4/5 "building the tests" -- $(NEXTEST) --workspace --no-run
+	@echo "[5/5] making the stacks"
 	@$(NEXTEST) --workspace -E 'binary(infrastructure)' --success-output final
 
 # A failing test says what went wrong in its error; a hundred lines of the runtime's frames would hide it.
-NEXTEST := RUST_LIB_BACKTRACE=0 cargo nextest run
+NEXTEST := env RUST_LIB_BACKTRACE=0 cargo nextest run
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
+# Says how far a step is, and nothing where there is nothing to do.
+PROGRESS := infra/local/progress/run
+STARTED := $(shell date +%s)
+
 programs:
-	@echo "[$(STEP)/$(STEPS)] building the edge's WebAssembly"
-	@infra/local/build-wasm
-	@echo "[$$(($(STEP) + 1))/$(STEPS)] building the programs"
-	@cargo build --workspace --bins
+	@$(PROGRESS) --step $(STEP)/$(STEPS) "building the edge's WebAssembly" -- infra/local/build-wasm
+	@$(PROGRESS) --step $$(($(STEP) + 1))/$(STEPS) "building the programs" -- \
+		cargo build --workspace --bins
