@@ -51,10 +51,7 @@ enum Command {
     /// Make queues, tables, pool and accounts in an emulator that runs elsewhere, such as in Docker.
     Provision(furnish::Arguments),
     /// Print an access token of a sample account: seller, bidder-1, bidder-2 or admin.
-    Token {
-        /// The account.
-        account: String,
-    },
+    Token(token::Arguments),
 }
 
 #[tokio::main]
@@ -66,7 +63,7 @@ async fn main() -> ExitCode {
         Command::Smoke => smoke::run().await,
         Command::FakeIvs { listen, port, file } => fake_ivs(listen, port, file).await,
         Command::Provision(arguments) => furnish::run(arguments).await,
-        Command::Token { account } => token::run(&account).await,
+        Command::Token(arguments) => token::run(arguments).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

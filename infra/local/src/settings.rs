@@ -119,7 +119,7 @@ impl Settings {
         let mut file = file.with_context(|| format!("writing {}", new.display()))?;
         writeln!(
             file,
-            "# Written by `make up`; gone when it stops. Holds passwords: keep it private."
+            "# Every address and password of a running stack of Gavel: keep it private."
         )?;
         for (key, value) in self.pairs() {
             writeln!(file, "{key}={value}")?;

@@ -2,6 +2,7 @@
 //! stacks, made in the emulator and run on; each role's permissions against the calls it makes; the
 //! Kubernetes manifests against the programs they run.
 
+mod compose;
 mod manifests;
 mod permissions;
 mod stacks;
