@@ -175,7 +175,7 @@ fn family(dir: &std::path::Path) -> (Child, Vec<String>) {
     let mut command = progress("building", &script);
     // Not in the group of the tests, and not that of a terminal.
     let child = std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let child = child.stdout(Stdio::null()).spawn().unwrap();
+    let child = child.stdout(Stdio::null()).spawn().expect("bash is there");
     let pids = written(&pids).split_whitespace().map(str::to_owned).collect();
     (child, pids)
 }
