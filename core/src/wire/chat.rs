@@ -24,6 +24,40 @@ impl ChatRequest {
     }
 }
 
+/// What somebody was in an auction's room when they wrote. No name says so: names are free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ChatRole {
+    /// The seller of this very auction.
+    Seller,
+    /// An administrator of this service.
+    Admin,
+    /// Anybody else, bidders among them.
+    Viewer,
+}
+
+impl ChatRole {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Seller, Self::Admin, Self::Viewer];
+
+    /// Its name on the wire and in what is kept.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Seller => "seller",
+            Self::Admin => "admin",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
 /// A message, as anybody may see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -34,6 +68,8 @@ pub struct ChatMessage {
     pub auction_id: AuctionId,
     /// The display name of who wrote it, as it is now; null for somebody who is not there any more.
     pub author: Option<String>,
+    /// What they were when they wrote it. Only this says who sells, never a name.
+    pub role: ChatRole,
     /// What they wrote.
     pub text: String,
     /// When. No two messages of an auction have the same time.

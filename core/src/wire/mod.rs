@@ -23,7 +23,7 @@ pub use assertion::{ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assert
 pub use auction::{AuctionView, CreateAuction, ShownStatus, Status};
 pub use bid::{BidReceipt, BidRequest, Level};
 pub use body::{InvalidBody, read_object};
-pub use chat::{ChatDeleted, ChatMessage, ChatMute, ChatRequest};
+pub use chat::{ChatDeleted, ChatMessage, ChatMute, ChatRequest, ChatRole};
 pub use edit::EditAuction;
 pub use fields::{FieldError, Fields};
 pub use me::{Channel, DeletedMe, DisplayName, EditMe, MeView, NotificationsView};

@@ -7,15 +7,15 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use gavel_core::ids::{AuctionId, MessageId, UserId};
-use gavel_core::wire::{ChatDeleted, ChatMessage, ChatMute, ChatRequest, Code, Page};
+use gavel_core::ids::{MessageId, UserId};
+use gavel_core::wire::{ChatDeleted, ChatMessage, ChatMute, ChatRequest, ChatRole, Code, Page};
 
-use super::drive::permitted;
+use super::drive::{ADMINISTRATORS, permitted};
 use super::identity::{Caller, SignedIn};
 use super::path::{AuctionPath, MessagePath};
 use super::problem::ApiError;
 use super::query::PageQuery;
-use crate::catalog::Catalog;
+use crate::catalog::{AuctionRecord, Catalog};
 use crate::chat::{Asked, Chat, Message};
 use crate::ledger::Ledger;
 use crate::limits::CHAT_AFTER_CLOSE_MS;
@@ -33,25 +33,43 @@ pub(super) async fn post(
 ) -> Result<Response, ApiError> {
     let key = caller.idempotency_key()?;
     let request = ChatRequest::parse(&body)?;
-    let asked = Asked { auction: &auction, author: &caller.user, key: &key, text: &request.text };
     let profile = users.profile(&caller.user).await?;
+    let record = catalog.get(&auction).await?;
+    let asked = Asked {
+        auction: &auction,
+        author: &caller.user,
+        key: &key,
+        role: role(&record.seller, &caller),
+        text: &request.text,
+    };
+    let show = |message| Json(shown(message, &record.seller, Some(profile.display_name)));
     if let Some(message) = chat.posted(&asked).await? {
-        return Ok(Json(shown(message, Some(profile.display_name))).into_response());
+        return Ok(show(message).into_response());
     }
-    open(&catalog, &ledger, &auction).await?;
+    open(&ledger, &record).await?;
     if chat.mutes.has(&auction, &caller.user).await? {
         return Err(ApiError::refused(Code::Muted, "the seller has muted you in this auction"));
     }
     let (message, repeated) = chat.post(&asked).await?;
     let status = if repeated { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, Json(shown(message, Some(profile.display_name)))).into_response())
+    Ok((status, show(message)).into_response())
 }
 
-/// Whether an auction is there and was not over long ago.
-async fn open(catalog: &Catalog, ledger: &Ledger, auction: &AuctionId) -> Result<(), ApiError> {
-    let record = catalog.get(auction).await?;
-    let Some(result) = record.result else { return Ok(()) };
-    if ledger.now_of(auction).await? > result.closed_at.plus_ms(CHAT_AFTER_CLOSE_MS) {
+/// What somebody is in the room of an auction that `seller` sells in.
+fn role(seller: &UserId, caller: &SignedIn) -> ChatRole {
+    if caller.user == *seller {
+        ChatRole::Seller
+    } else if caller.is_in(ADMINISTRATORS) {
+        ChatRole::Admin
+    } else {
+        ChatRole::Viewer
+    }
+}
+
+/// Whether an auction was not over long ago.
+async fn open(ledger: &Ledger, auction: &AuctionRecord) -> Result<(), ApiError> {
+    let Some(result) = &auction.result else { return Ok(()) };
+    if ledger.now_of(&auction.id).await? > result.closed_at.plus_ms(CHAT_AFTER_CLOSE_MS) {
         return Err(ApiError::refused(Code::ChatClosed, "the auction was over a day ago"));
     }
     Ok(())
@@ -66,13 +84,13 @@ pub(super) async fn list(
     AuctionPath(auction): AuctionPath,
     page: PageQuery,
 ) -> Result<Json<Page<ChatMessage>>, ApiError> {
-    catalog.get(&auction).await?;
+    let seller = catalog.get(&auction).await?.seller;
     let page = chat.page(&auction, page.cursor.as_deref(), page.limit).await?;
     let authors: BTreeSet<_> = page.items.iter().map(|message| message.user_id.clone()).collect();
     let names = users.names(&authors).await?;
     let show = |message: Message| {
         let author = names.get(&message.user_id).cloned();
-        shown(message, author)
+        shown(message, &seller, author)
     };
     let items = page.items.into_iter().map(show).collect();
     Ok(Json(Page { items, next_cursor: page.next_cursor }))
@@ -139,11 +157,19 @@ async fn author(chat: &Chat, id: &MessageId) -> Result<UserId, ApiError> {
     chat.author(id).await?.ok_or_else(ApiError::not_found)
 }
 
-fn shown(message: Message, author: Option<String>) -> ChatMessage {
+/// A message as anybody may see it. One from before there were roles is its seller's or nobody's in
+/// particular; one whose role is not known here claims nothing.
+fn shown(message: Message, seller: &UserId, author: Option<String>) -> ChatMessage {
+    let role = match message.role.as_deref() {
+        Some(role) => ChatRole::parse(role).unwrap_or(ChatRole::Viewer),
+        None if message.user_id == *seller => ChatRole::Seller,
+        None => ChatRole::Viewer,
+    };
     ChatMessage {
         message_id: message.message_id,
         auction_id: message.auction_id,
         author,
+        role,
         text: message.text,
         at: message.at,
     }

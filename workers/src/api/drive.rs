@@ -20,7 +20,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::lifecycle::{self, OpenError};
 
 /// The Cognito group that may drive everybody's auctions.
-const ADMINISTRATORS: &str = "admin";
+pub(super) const ADMINISTRATORS: &str = "admin";
 
 type Reply = Result<Json<AuctionView>, ApiError>;
 

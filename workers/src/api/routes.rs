@@ -237,7 +237,10 @@ fn list_chat() -> Operation {
 
 fn post_chat() -> Operation {
     Operation::new("postChat", "Write in the chat of an auction", Access::SignedIn)
-        .about("Until a day after it closed. It is shown under one's display name.")
+        .about(
+            "Until a day after it closed. It is shown under one's display name, and says whether one \
+             is the seller or an administrator.",
+        )
         .idempotent()
         .body::<ChatRequest>()
         .answers::<ChatMessage>(201, "The message, as everybody sees it.")

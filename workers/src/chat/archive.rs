@@ -45,19 +45,22 @@ impl Archive {
     pub(super) async fn write(&self, record: &Record) -> Result<(), ChatError> {
         let sent = match record {
             Record::Posted(message) => {
-                let sent = self
+                let update = self
                     .update(&message.message_id, message.at)
-                    .update_expression(
-                        "SET message_id = :message, user_id = :user, #text = :text, \
-                         ttl_expiry = :expiry",
-                    )
                     .condition_expression("attribute_not_exists(deleted_at)")
                     .expression_attribute_names("#text", "text")
                     .expression_attribute_values(":user", text(message.user_id.as_str()))
-                    .expression_attribute_values(":text", text(&message.text))
-                    .send()
-                    .await;
-                match sent {
+                    .expression_attribute_values(":text", text(&message.text));
+                let set = "SET message_id = :message, user_id = :user, #text = :text, \
+                           ttl_expiry = :expiry";
+                let update = match &message.role {
+                    None => update.update_expression(set),
+                    Some(role) => update
+                        .update_expression(format!("{set}, #role = :role"))
+                        .expression_attribute_names("#role", "role")
+                        .expression_attribute_values(":role", text(role)),
+                };
+                match update.send().await {
                     Err(error)
                         if error
                             .as_service_error()
@@ -157,6 +160,7 @@ fn message(auction: &AuctionId, item: &Item) -> Result<Message, ChatError> {
         message_id: id.map_err(|_| ChatError::Broken("an id"))?,
         auction_id: auction.clone(),
         user_id: author(item)?,
+        role: item.get("role").and_then(|role| role.as_s().ok()).cloned(),
         text: field(item, "text")?.to_owned(),
         at: time(item)?,
     })

@@ -16,7 +16,7 @@ mod room;
 
 use gavel_core::ids::{AuctionId, IdempotencyKey, MessageId, UserId};
 use gavel_core::time::Timestamp;
-use gavel_core::wire::Page;
+use gavel_core::wire::{ChatRole, Page};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::archive::Archive;
@@ -34,6 +34,10 @@ pub(crate) struct Message {
     pub(crate) message_id: MessageId,
     pub(crate) auction_id: AuctionId,
     pub(crate) user_id: UserId,
+    /// What its author was when they wrote it: the name of a [`ChatRole`], or one that only a later
+    /// release knows and this one keeps. Messages of releases before there were roles have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<String>,
     pub(crate) text: String,
     /// Rises strictly within an auction.
     pub(crate) at: Timestamp,
@@ -46,6 +50,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) author: &'a UserId,
     /// What names it, among the author's in this auction.
     pub(crate) key: &'a IdempotencyKey,
+    /// What the author is in this auction.
+    pub(crate) role: ChatRole,
     pub(crate) text: &'a str,
 }
 
@@ -56,6 +62,7 @@ impl Asked<'_> {
             message_id: MessageId::derive(self.auction, self.author, self.key, at),
             auction_id: self.auction.clone(),
             user_id: self.author.clone(),
+            role: Some(self.role.as_str().to_owned()),
             text: self.text.to_owned(),
             at,
         }
@@ -119,7 +126,7 @@ impl Chat {
     /// learns what came of what they wrote.
     pub(crate) async fn posted(&self, asked: &Asked<'_>) -> Result<Option<Message>, ChatError> {
         match self.room.claimed(asked).await? {
-            Some(Claim::Shown(at)) => Ok(Some(asked.message(at))),
+            Some(Claim::Shown(at)) => Ok(Some(self.as_shown(asked.message(at)).await?)),
             Some(Claim::Conflict) => Err(ChatError::Conflict),
             _ => Ok(None),
         }
@@ -135,11 +142,17 @@ impl Chat {
             Claim::Limited { retry_after_s } => return Err(ChatError::Limited { retry_after_s }),
         };
         let message = asked.message(at);
-        if !repeated {
-            self.outgoing.send(&Record::Posted(message.clone())).await?;
-            self.room.publish(asked, &message).await?;
+        if repeated {
+            return Ok((self.as_shown(message).await?, true));
         }
-        Ok((message, repeated))
+        self.outgoing.send(&Record::Posted(message.clone())).await?;
+        self.room.publish(asked, &message).await?;
+        Ok((message, false))
+    }
+
+    /// The message as it was first written: its author may be something else by now.
+    async fn as_shown(&self, repeated: Message) -> Result<Message, ChatError> {
+        Ok(self.room.shown_message(&repeated.message_id).await?.unwrap_or(repeated))
     }
 
     /// A page of an auction's messages, newest first, of at most `limit`. It may have fewer, even none,

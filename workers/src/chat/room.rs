@@ -145,20 +145,25 @@ impl Room {
 
     /// Who wrote a message that is shown from here, or was deleted lately.
     pub(super) async fn author(&self, id: &MessageId) -> Result<Option<UserId>, ChatError> {
-        let auction = id.auction();
-        let shard = self.keys.shard(&auction);
-        let [_, texts] = self.shown(&auction);
-        let mut command = redis::cmd("HGET");
-        command.arg(texts).arg(id.as_str());
-        let shown: Option<String> = self.redis.query(shard, &command).await?;
-        if let Some(json) = shown {
-            return recent(&json).map(|message| Some(message.user_id));
+        if let Some(message) = self.shown_message(id).await? {
+            return Ok(Some(message.user_id));
         }
         let mut command = redis::cmd("GET");
         command.arg(self.keys.chat_deleted(id));
+        let shard = self.keys.shard(&id.auction());
         let author: Option<String> = self.redis.query(shard, &command).await?;
         let author = author.map(|author| UserId::parse(&author)).transpose();
         author.map_err(|_| ChatError::Broken("a deletion"))
+    }
+
+    /// A message that is shown from here.
+    pub(super) async fn shown_message(&self, id: &MessageId) -> Result<Option<Message>, ChatError> {
+        let auction = id.auction();
+        let [_, texts] = self.shown(&auction);
+        let mut command = redis::cmd("HGET");
+        command.arg(texts).arg(id.as_str());
+        let shown: Option<String> = self.redis.query(self.keys.shard(&auction), &command).await?;
+        shown.map(|json| recent(&json)).transpose()
     }
 
     /// Shows a message to nobody any more.

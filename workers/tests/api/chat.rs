@@ -2,6 +2,7 @@
 
 mod deleting;
 mod pages;
+mod roles;
 
 use std::time::{Duration, Instant};
 
