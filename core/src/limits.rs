@@ -47,10 +47,14 @@ pub const EXTENSIONS_MAX: u64 = 1_000;
 /// Longest in-flight grace in milliseconds. Longer would make the visible end a fiction.
 pub const GRACE_MS_MAX: u64 = 5_000;
 
-/// Shortest display name in characters, spaces apart; shorter ones are initials.
-pub const NAME_CHARS_MIN: usize = 3;
-/// Longest display name in characters; fits beside a message on a phone.
+/// Shortest display name in characters: Ng, Jo and 李娜 are whole names, one letter is an initial. Where a
+/// character is a syllable or a word, one is enough.
+pub const NAME_CHARS_MIN: usize = 2;
+/// Longest display name in characters, spaces among them; fits beside a message on a phone.
 pub const NAME_CHARS_MAX: usize = 30;
+/// Marks on one character of a display name: as many as Unicode's UTS #39 (5.4) takes for sensible.
+/// More reach into the lines above and below.
+pub const NAME_MARKS_MAX: usize = 4;
 /// Length of a device's push token in ASCII characters. Apple's have 64, Google's about 200, and SNS
 /// takes no more.
 pub const PUSH_TOKEN_CHARS_MAX: usize = 400;
@@ -65,8 +69,9 @@ pub const TOP_BIDS_MAX: usize = 5;
 pub const BODY_DEPTH_MAX: u32 = 128;
 /// Body of a bid in bytes; a valid one with both amounts and a currency is under 120.
 pub const BID_BODY_BYTES_MAX: usize = 4_096;
-/// Body of a change of one's profile in bytes; the longest valid one, escaped, has about 1,000.
-pub const ME_BODY_BYTES_MAX: usize = 4_096;
+/// Body of a change of one's profile in bytes; the longest valid one, every character and every mark of
+/// it escaped, has about 4,300.
+pub const ME_BODY_BYTES_MAX: usize = 8_192;
 /// Body of a chat message in bytes: 500 characters, each of them escaped as two times six bytes, and the rest.
 pub const CHAT_BODY_BYTES_MAX: usize = 8_192;
 /// Body of an auction in bytes: the largest valid one, escaped, with room to spare.

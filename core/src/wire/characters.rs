@@ -3,7 +3,9 @@
 //! Nothing here repairs a text: what does not fit is refused, so that nobody is shown as somebody
 //! else than they asked for. Only line breaks are brought to one form, which shows the same.
 
-use crate::limits::{NAME_CHARS_MAX, NAME_CHARS_MIN};
+use unicode_normalization::char::is_combining_mark;
+
+use crate::limits::{NAME_CHARS_MAX, NAME_CHARS_MIN, NAME_MARKS_MAX};
 
 /// Whether `text` is one line of at most `chars_max` that others can be shown: something to see, no
 /// control characters (line breaks among them), nothing that turns the direction of the text around
@@ -52,30 +54,73 @@ fn is_seen(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether `text` can be a display name: words of visible characters with single spaces between
-/// them. Characters that are not seen, that combine with others, or that are another form of a plain
-/// letter are left out, so that two names that look alike mostly are alike.
+/// Whether `text` can be a display name: words with single spaces between them, of letters and what
+/// else is seen, each with the marks that its script puts on it. A letter with its marks counts as
+/// one, so that a decomposed name is as long as a composed one. One is enough in a script where it is
+/// a syllable or a word. What is not seen, or is another form of a plain letter, is left out.
+/// The schema says the same: `schema::display_name`.
 #[must_use]
 pub(super) fn is_name(text: &str) -> bool {
-    let visible = text.chars().filter(|c| *c != ' ').count();
-    (NAME_CHARS_MIN..=NAME_CHARS_MAX).contains(&visible)
-        && text.chars().count() <= NAME_CHARS_MAX
-        && text.split(' ').all(|word| !word.is_empty())
-        && text.chars().all(is_name_character)
+    let (mut letters, mut marks) = (0, 0);
+    let mut before = ' ';
+    for c in text.chars() {
+        let fits = if extends(c) {
+            marks += 1;
+            before != ' ' && marks <= NAME_MARKS_MAX && (!is_joiner(c) || is_joined(before))
+        } else {
+            (letters, marks) = (letters + 1, 0);
+            c != ' ' || !(before == ' ' || is_joiner(before))
+        };
+        if !fits || !is_name_character(c) {
+            return false;
+        }
+        before = c;
+    }
+    let least = if text.chars().next().is_some_and(says_all) { 1 } else { NAME_CHARS_MIN };
+    !(before == ' ' || is_joiner(before)) && (least..=NAME_CHARS_MAX).contains(&letters)
+}
+
+/// Whether `c` belongs to the letter before it: a mark, the vowel or the last consonant of a
+/// decomposed Hangul syllable, or what decides how letters join. In the schema: `schema::EXTENDING`.
+fn extends(c: char) -> bool {
+    is_combining_mark(c) || is_joiner(c) || ('\u{1160}'..='\u{11ff}').contains(&c)
+}
+
+const fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}'..='\u{200d}')
+}
+
+/// Whether what follows `c` can join it in more than one way: the blocks of Arabic, of India, Myanmar
+/// and Khmer. In the schema: `schema::JOINED`.
+const fn is_joined(c: char) -> bool {
+    matches!(c,
+        '\u{620}'..='\u{6ff}' | '\u{900}'..='\u{dff}' | '\u{1000}'..='\u{109f}'
+        | '\u{1780}'..='\u{17ff}')
+}
+
+/// Whether `c` alone can be somebody's name: it is a word or a syllable (Han, Hangul, kana, Ethiopic,
+/// Thai, and the scripts of India and its neighbours). In the schema: `schema::SAYING_ALL`.
+const fn says_all(c: char) -> bool {
+    matches!(c,
+        '\u{900}'..='\u{109f}' | '\u{1100}'..='\u{1112}' | '\u{1200}'..='\u{139f}'
+        | '\u{1780}'..='\u{17ff}' | '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// The class of the schema's pattern is the same list: `schema::NAMELESS`.
 fn is_name_character(c: char) -> bool {
     !c.is_control()
         && !matches!(c,
-            '\u{a0}' | '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{61c}' | '\u{1100}'..='\u{11ff}'
+            '\u{a0}' | '\u{ad}' | '\u{34f}' | '\u{488}'..='\u{489}' | '\u{61c}'
+            | '\u{1113}'..='\u{1160}' | '\u{1176}'..='\u{11a7}' | '\u{11c3}'..='\u{11ff}'
             | '\u{1680}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{2000}'..='\u{2018}'
-            | '\u{201a}'..='\u{209f}' | '\u{20d0}'..='\u{218f}' | '\u{2460}'..='\u{24ff}'
-            | '\u{2800}' | '\u{3000}' | '\u{3099}'..='\u{309c}' | '\u{3131}'..='\u{318f}'
-            | '\u{3200}'..='\u{33ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}'
-            | '\u{e000}'..='\u{f8ff}' | '\u{fb00}'..='\u{fdff}' | '\u{fe00}'..='\u{ffff}'
-            | '\u{1d100}'..='\u{1d1ff}' | '\u{1d400}'..='\u{1d7ff}' | '\u{1f100}'..='\u{1f1ff}'
+            | '\u{1ab0}'..='\u{1aff}' | '\u{1d00}'..='\u{1dff}' | '\u{2000}'..='\u{200b}'
+            | '\u{200e}'..='\u{2018}' | '\u{201a}'..='\u{209f}' | '\u{20d0}'..='\u{218f}'
+            | '\u{2460}'..='\u{24ff}' | '\u{2800}' | '\u{3000}' | '\u{309b}'..='\u{309c}'
+            | '\u{3131}'..='\u{318f}' | '\u{3200}'..='\u{33ff}' | '\u{a670}'..='\u{a672}'
+            | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' | '\u{e000}'..='\u{f8ff}'
+            | '\u{fb00}'..='\u{fdff}' | '\u{fe00}'..='\u{ffff}' | '\u{1d100}'..='\u{1d1ff}'
+            | '\u{1d400}'..='\u{1d7ff}' | '\u{1f100}'..='\u{1f1ff}'
             | '\u{e0000}'..='\u{10ffff}')
 }
 
@@ -96,28 +141,33 @@ mod tests {
             "がくせい",
             "user-0a1b2c3d",
             "🦀🦀🦀",
+            "A b",
+            "Ann\u{301}",
         ] {
             assert!(is_name(name), "{name}");
         }
         for name in [
             "",
-            "An",
-            "A b",
+            "A",
+            " ",
+            "A ",
             " Ann",
             "Ann ",
             "An  na",
             "Ann\n",
             "An\u{200b}n",
             "An\u{202e}n",
-            "Ann\u{301}",
+            "\u{301}Ann",
+            "Ann \u{301}Lee",
+            "A\u{301}",
             "\u{ff21}nn",
             "\u{1d400}nn",
             "\u{3164}\u{3164}\u{3164}",
             "An\u{a0}n",
-            // Other forms of a dash, a Hangul syllable, a kana, a letter; and an invisible sign.
+            // Other forms of a dash, a Hangul letter, a kana, a letter; and an invisible sign.
             "bidder\u{2010}5f3a9c01",
-            "\u{1112}\u{1161}\u{11ab}",
-            "\u{304b}\u{3099}\u{304b}",
+            "\u{1113}\u{1161}\u{11ab}",
+            "\u{304b}\u{309b}\u{304b}",
             "\u{216f}ark",
             "Ann\u{1d173}",
             "Ann\u{20dd}",
@@ -127,6 +177,72 @@ mod tests {
             assert!(!is_name(name), "{name:?}");
         }
         assert!(is_name(&"n".repeat(30)) && !is_name(&"n".repeat(31)));
+    }
+
+    #[test]
+    fn people_are_named_as_their_script_writes_whole_names() {
+        for name in [
+            "李娜",
+            "田中",
+            "Ng",
+            "이준",
+            "أحمد",
+            "Jo",
+            "Øy",
+            "翠",
+            "준",
+            "あ",
+            "नु",
+            "နု",
+            "श्रीनिवास",
+            "ශ්\u{200d}රී",
+            "ณัฐ",
+            "น้ำ",
+            "מֹשֶׁה",
+            "مُحَمَّد",
+            "علی\u{200c}رضا",
+            "தமிழ்",
+            "ភិរុណ",
+            "བསྟན་འཛིན",
+            "Ἀριστοτέλης",
+            "Đặng Thị Huệ",
+            "ኃይለ",
+            "𞤀𞤣𞤤𞤢𞤥",
+        ] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["N", "Ж", "7", "ب", "-"] {
+            assert!(!is_name(name), "{name} is an initial");
+        }
+    }
+
+    #[test]
+    fn a_decomposed_name_is_as_long_as_a_composed_one() {
+        for (composed, decomposed) in [
+            ("Zoë", "Zoe\u{308}"),
+            ("Huệ", "Hue\u{323}\u{302}"),
+            ("한글", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}"),
+            ("준", "\u{110c}\u{116e}\u{11ab}"),
+            ("がくせい", "\u{304b}\u{3099}くせい"),
+        ] {
+            assert!(is_name(composed) && is_name(decomposed), "{composed}");
+        }
+        for letter in ["é", "e\u{301}", "ệ", "e\u{323}\u{302}", "\u{1112}\u{1161}\u{11ab}"] {
+            assert!(is_name(&letter.repeat(30)), "{letter}");
+            assert!(!is_name(&letter.repeat(31)), "{letter}");
+        }
+    }
+
+    #[test]
+    fn marks_do_not_pile_up_and_joiners_join() {
+        assert!(is_name(&format!("An{}", "\u{301}\u{302}\u{303}\u{304}")));
+        assert!(!is_name(&format!("An{}", "\u{301}\u{302}\u{303}\u{304}\u{305}")));
+        for joiner in ['\u{200c}', '\u{200d}'] {
+            for name in [format!("A{joiner}nn"), format!("{joiner}Ann"), format!("علی{joiner}")]
+            {
+                assert!(!is_name(&name), "{name:?}");
+            }
+        }
     }
 
     #[test]

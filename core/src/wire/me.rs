@@ -9,7 +9,8 @@ use crate::ids::{PUBLIC_NAME_PREFIX, UserId};
 use crate::limits::{NAME_CHARS_MAX, NAME_CHARS_MIN, PUSH_TOKEN_CHARS_MAX};
 use crate::time::Timestamp;
 
-/// The name a person is shown under in chats. Bids are never shown under it.
+/// The name a person is shown under in chats. Bids are never shown under it. Its form is checked here;
+/// whether it passes for somebody else's only where names are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisplayName(String);
 
@@ -88,8 +89,9 @@ impl EditMe {
     pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
         let mut fields = Fields::read(body)?;
         let reason = format!(
-            "must be a name of {NAME_CHARS_MIN} to {NAME_CHARS_MAX} visible characters with single \
-             spaces at most, and not begin with `{PUBLIC_NAME_PREFIX}`"
+            "must be a name of {NAME_CHARS_MIN} to {NAME_CHARS_MAX} visible characters (one is enough \
+             where it is a syllable or a word) with single spaces at most, and not begin with \
+             `{PUBLIC_NAME_PREFIX}`"
         );
         let display_name = fields.read_text("display_name", &reason, DisplayName::parse);
         let notifications = fields.object("notifications", |fields| {

@@ -29,11 +29,22 @@ const SPACES: &str = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 /// What a display name may not contain: the same as `characters::is_name_character` refuses.
 const NAMELESS: &str = concat!(
-    r"\u0000-\u001f\u007f-\u00a0\u00ad\u0300-\u036f\u061c\u1100-\u11ff\u1680\u17b4\u17b5",
-    r"\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u2000-\u2018\u201a-\u209f\u20d0-\u218f",
-    r"\u2460-\u24ff\u2800\u3000\u3099-\u309c\u3131-\u318f\u3200-\u33ff\ua960-\ua97f",
-    r"\ud7b0-\ud7ff\ue000-\uf8ff\ufb00-\ufdff\ufe00-\uffff",
+    r"\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u0488\u0489\u061c\u1113-\u1160\u1176-\u11a7",
+    r"\u11c3-\u11ff\u1680\u17b4\u17b5\u180b-\u180f\u1ab0-\u1aff\u1d00-\u1dff\u2000-\u200b",
+    r"\u200e-\u2018\u201a-\u209f\u20d0-\u218f\u2460-\u24ff\u2800\u3000\u309b\u309c",
+    r"\u3131-\u318f\u3200-\u33ff\ua670-\ua672\ua960-\ua97f\ud7b0-\ud7ff\ue000-\uf8ff",
+    r"\ufb00-\ufdff\ufe00-\uffff",
     "\u{1d100}-\u{1d1ff}\u{1d400}-\u{1d7ff}\u{1f100}-\u{1f1ff}\u{e0000}-\u{10ffff}",
+);
+/// What belongs to the letter before it: as `characters::extends`.
+const EXTENDING: &str = r"\p{M}\u1160-\u11ff\u200c\u200d";
+/// What a joiner may follow: as `characters::is_joined`.
+const JOINED: &str = r"\u0620-\u06ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff";
+/// What can be a name alone: as `characters::says_all`.
+const SAYING_ALL: &str = concat!(
+    r"\u0900-\u109f\u1100-\u1112\u1200-\u139f\u1780-\u17ff\u3041-\u30ff\u3400-\u4dbf",
+    r"\u4e00-\u9fff\uac00-\ud7a3",
+    "\u{20000}-\u{3ffff}",
 );
 
 /// The controls that a text of more lines may not contain: all but tabs and line breaks.

@@ -6,12 +6,16 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{BREAKS, CONTROLS, CONTROLS_IN_LINES, NAMELESS, SPACES, UNSEEN, UNSHOWN, public_name};
+use super::{
+    BREAKS, CONTROLS, CONTROLS_IN_LINES, EXTENDING, JOINED, NAMELESS, SAYING_ALL, SPACES, UNSEEN,
+    UNSHOWN, public_name,
+};
 use crate::limits::{
     AMOUNT_MAX, CHAT_TEXT_CHARS_MAX, DESCRIPTION_CHARS_MAX, DURATION_S_MAX, DURATION_S_MIN,
     EXTENSIONS_MAX, GRACE_MS_MAX, IMAGE_URLS_MAX, INCREMENT_BANDS_MAX, LABEL_CHARS_MAX,
-    NAME_CHARS_MAX, NAME_CHARS_MIN, OPENS_AT_AHEAD_DAYS_MAX, OPENS_AT_LATE_MINUTES_MAX,
-    PUSH_TOKEN_CHARS_MAX, SOFT_CLOSE_S_MAX, TITLE_CHARS_MAX, URL_CHARS_MAX,
+    NAME_CHARS_MAX, NAME_CHARS_MIN, NAME_MARKS_MAX, OPENS_AT_AHEAD_DAYS_MAX,
+    OPENS_AT_LATE_MINUTES_MAX, PUSH_TOKEN_CHARS_MAX, SOFT_CLOSE_S_MAX, TITLE_CHARS_MAX,
+    URL_CHARS_MAX,
 };
 use crate::money::Currency;
 use crate::wire::{
@@ -143,16 +147,25 @@ impl JsonSchema for ChatRequest {
     }
 }
 
-/// Words of visible characters with single spaces between them.
+/// Words with single spaces between them, as `characters::is_name` takes them. What they may not
+/// contain stands apart: no class of a pattern can take characters out of another.
 fn display_name() -> Value {
-    let visible = format!("[^{NAMELESS} ]");
-    let more = format!("{{{},{}}}", NAME_CHARS_MIN - 1, NAME_CHARS_MAX - 1);
+    let letter = format!("[^{EXTENDING}][{EXTENDING}]{{0,{NAME_MARKS_MAX}}}");
+    let short = format!("[{SAYING_ALL}][{EXTENDING}]{{0,{NAME_MARKS_MAX}}}");
+    let spaces = format!("^ | $|  | [{EXTENDING}]");
+    let joiners = format!(r"[^{JOINED}][\u200c\u200d]|[\u200c\u200d](?: |$)");
     json!({
-        "description": "The name shown in chats; nobody else has it, in whatever case. It must not \
-            begin with `bidder-`. Bids are not shown under it.",
+        "description": format!(
+            "The name shown in chats, of {NAME_CHARS_MIN} to {NAME_CHARS_MAX} characters with single \
+             spaces at most; one is enough where it is a syllable or a word. It is kept in Unicode's \
+             form NFC. Nobody else has it in whatever case, or one that looks like it. Names of those \
+             who run an auction or this service (such as `Auctioneer`, `Seller`, `Admin`, `Moderator`, \
+             `Support`, `System`, or any with `Gavel`) and names that begin with `bidder` are refused, \
+             also in other spellings that look alike. Bids are not shown under it."
+        ),
         "type": "string",
-        "pattern": format!("^{visible}(?: ?{visible}){more}$"),
-        "maxLength": NAME_CHARS_MAX,
+        "pattern": format!("^(?:(?:{letter}){{{NAME_CHARS_MIN},{NAME_CHARS_MAX}}}|{short})$"),
+        "not": { "pattern": format!("[{NAMELESS}]|{spaces}|{joiners}") },
     })
 }
 
