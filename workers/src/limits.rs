@@ -138,6 +138,8 @@ pub(crate) const PAGE_TEXT_BYTES_MAX: usize = 524_288;
 
 /// Made-up names tried for one profile: even a million people take one in 4,000.
 pub(crate) const NAME_ATTEMPTS_MAX: u32 = 5;
+/// Names read at once to be given their keys: some 50 KB, and seldom asked for.
+pub(crate) const NAMES_KEYED_AT_ONCE_MAX: i64 = 500;
 /// Users remembered by one process in each of two generations, and deleted ones besides; each takes
 /// about 150 bytes.
 pub(crate) const SEEN_USERS_MAX: usize = 50_000;

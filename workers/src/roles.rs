@@ -52,7 +52,8 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     let (catalog, answer) = connect_catalog(config).await?;
     answer.context("cannot connect to PostgreSQL")?;
     catalog.migrate().await.context("cannot migrate the database")?;
-    tracing::info!("database is up to date");
+    let keyed = Users::new(&catalog).key_names().await.context("cannot key the names of people")?;
+    tracing::info!(names_keyed = keyed, "database is up to date");
     Ok(())
 }
 

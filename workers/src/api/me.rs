@@ -16,7 +16,7 @@ use super::problem::ApiError;
 use crate::history::BidHistory;
 use crate::ledger::Ledger;
 use crate::limits::{FORGET_MAX, LEADING_PAGES_MAX};
-use crate::users::{Change, Devices, Erasures, Roster, Users};
+use crate::users::{Change, Devices, Erasures, Name, Roster, Users};
 
 /// `GET /v1/me`: makes the profile if it is not there yet.
 pub(super) async fn show(
@@ -35,6 +35,7 @@ pub(super) async fn edit(
     body: Bytes,
 ) -> Result<Json<MeView>, ApiError> {
     let edit = EditMe::parse(&body)?;
+    let name = edit.display_name.as_ref().map(Name::chosen).transpose()?;
     let profile = users.profile(&caller.user).await?;
     let pushed = edit.channel == Some(Channel::Push);
     let devices = match devices {
@@ -54,7 +55,7 @@ pub(super) async fn edit(
         _ => None,
     };
     let change = Change {
-        display_name: edit.display_name.as_ref(),
+        display_name: name.as_ref(),
         channel: edit.channel,
         push_endpoint: endpoint.as_deref(),
     };

@@ -98,6 +98,10 @@ impl ApiError {
                 UsersError::NameTaken => {
                     (Problem::new(Code::NameTaken, "choose another display name"), None)
                 }
+                UsersError::NameReserved => {
+                    let reason = "passes for somebody who runs an auction or this service";
+                    (Problem::invalid(vec![FieldError::new("display_name", reason)]), None)
+                }
                 UsersError::Deleted => {
                     (Problem::new(Code::AccountDeleted, "this account was deleted"), None)
                 }
@@ -329,6 +333,7 @@ mod tests {
             (HistoryError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
             (HistoryError::Broken("10.0.0.1".into()).into(), 500, "internal"),
             (UsersError::NameTaken.into(), 409, "name-taken"),
+            (UsersError::NameReserved.into(), 422, "invalid-request"),
             (UsersError::Deleted.into(), 403, "account-deleted"),
             (UsersError::Unavailable("10.0.0.1".into()).into(), 503, "unavailable"),
             (UsersError::Broken("10.0.0.1".into()).into(), 500, "internal"),

@@ -8,6 +8,9 @@ pub enum UsersError {
     /// Somebody else has that name. The caller's to mend.
     #[error("somebody else has that name")]
     NameTaken,
+    /// The name passes for somebody in charge. The caller's to mend.
+    #[error("that name is reserved")]
+    NameReserved,
     /// The person asked to be forgotten. Final.
     #[error("the account was deleted")]
     Deleted,
@@ -22,7 +25,7 @@ pub enum UsersError {
 impl From<CatalogError> for UsersError {
     fn from(error: CatalogError) -> Self {
         match error {
-            // The only name that is unique besides the key is the display name.
+            // All that is unique besides the key is of the display name.
             CatalogError::Broken(cause) if is_unique_violation(&cause) => Self::NameTaken,
             CatalogError::Unavailable(cause) => Self::Unavailable(cause),
             CatalogError::Broken(cause) => Self::Broken(cause),

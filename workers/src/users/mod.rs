@@ -8,7 +8,10 @@ mod accounts;
 mod devices;
 mod erasure;
 mod error;
+mod keying;
+mod name;
 mod reach;
+mod reserved;
 mod roster;
 mod seen;
 
@@ -16,7 +19,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use gavel_core::ids::UserId;
 use gavel_core::time::Timestamp;
-use gavel_core::wire::{Channel, DisplayName, MeView, NotificationsView};
+use gavel_core::wire::{Channel, MeView, NotificationsView};
 use sqlx::PgPool;
 use sqlx::types::time::OffsetDateTime;
 
@@ -24,6 +27,7 @@ pub(crate) use self::accounts::Accounts;
 pub(crate) use self::devices::{DeviceError, Devices};
 pub(crate) use self::erasure::{Eraser, Erasures, Left};
 pub use self::error::UsersError;
+pub use self::name::Name;
 pub use self::roster::{Greeter, Roster, Standing};
 use crate::catalog::{Catalog, Cause, in_time, timestamp};
 use crate::limits::NAME_ATTEMPTS_MAX;
@@ -62,14 +66,15 @@ pub struct Edited {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Change<'a> {
     /// The name.
-    pub display_name: Option<&'a DisplayName>,
+    pub display_name: Option<&'a Name>,
     /// The way to be told.
     pub channel: Option<Channel>,
     /// The device, as the push service of this deployment knows it.
     pub push_endpoint: Option<&'a str>,
 }
 
-type Row = (Option<String>, String, bool, OffsetDateTime, Option<OffsetDateTime>);
+/// Name, channel, whether there is a device, whether the name has its keys, made when, deleted when.
+type Row = (Option<String>, String, bool, bool, OffsetDateTime, Option<OffsetDateTime>);
 
 impl Users {
     /// The profiles beside `catalog`, in the same database.
@@ -83,7 +88,15 @@ impl Users {
         for _ in 0..NAME_ATTEMPTS_MAX {
             match self.row(user).await? {
                 Some((.., Some(_deleted_at))) => return Err(UsersError::Deleted),
-                Some(row) => return read(user, row).map_err(UsersError::Broken),
+                Some(row) => {
+                    let keyed = row.3;
+                    let profile = read(user, row).map_err(UsersError::Broken)?;
+                    if !keyed {
+                        // A release that knows no keys has named them since `gavel migrate` ran.
+                        self.key(user, &profile.display_name).await?;
+                    }
+                    return Ok(profile);
+                }
                 None => drop(self.see(std::slice::from_ref(user)).await?),
             }
         }
@@ -94,9 +107,11 @@ impl Users {
     pub async fn edit(&self, user: &UserId, change: Change<'_>) -> Result<Edited, UsersError> {
         let update = sqlx::query_scalar(include_str!("queries/edit.sql"))
             .bind(user.as_str())
-            .bind(change.display_name.map(DisplayName::as_str))
+            .bind(change.display_name.map(|name| &name.shown))
             .bind(change.channel.map(Channel::as_str))
-            .bind(change.push_endpoint);
+            .bind(change.push_endpoint)
+            .bind(change.display_name.map(|name| &name.keys.spelling))
+            .bind(change.display_name.map(|name| &name.keys.look));
         let before: Option<Option<String>> = in_time(update.fetch_optional(&self.pool)).await?;
         let replaced = |before: &String| change.push_endpoint.is_some_and(|now| now != before);
         let replaced_device = before.flatten().filter(replaced);
@@ -143,9 +158,13 @@ impl Users {
             users.iter().copied().filter(|user| !known.contains_key(*user)).collect();
         let mut standing = known;
         if !new.is_empty() {
-            let name = |_: &&str| DisplayName::generated(fastrand::u32(..)).as_str().to_owned();
-            let names: Vec<String> = new.iter().map(name).collect();
-            let insert = sqlx::query(include_str!("queries/see.sql")).bind(&new).bind(names);
+            let names: Vec<Name> = new.iter().map(|_| Name::generated(fastrand::u32(..))).collect();
+            let shown: Vec<&str> = names.iter().map(|name| name.shown.as_str()).collect();
+            let spellings: Vec<&str> =
+                names.iter().map(|name| name.keys.spelling.as_str()).collect();
+            let looks: Vec<&str> = names.iter().map(|name| name.keys.look.as_str()).collect();
+            let insert = sqlx::query(include_str!("queries/see.sql")).bind(&new).bind(shown);
+            let insert = insert.bind(spellings).bind(looks);
             in_time(insert.execute(&self.pool)).await?;
             standing.extend(self.standing(&new).await?);
         }
@@ -180,7 +199,8 @@ impl From<Profile> for MeView {
     }
 }
 
-fn read(user: &UserId, (name, channel, push_device, created_at, _): Row) -> Result<Profile, Cause> {
+fn read(user: &UserId, row: Row) -> Result<Profile, Cause> {
+    let (name, channel, push_device, _keyed, created_at, _deleted_at) = row;
     Ok(Profile {
         user: user.clone(),
         display_name: name.ok_or("a profile without a name")?,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
 
 mod chat;
+mod names;
 mod opening;
 mod people;
 mod world;

@@ -9,6 +9,9 @@ with let_go as (
 )
 update users set
   display_name = coalesce($2, display_name),
+  keyed_name = coalesce($2, keyed_name),
+  name_spelling = case when $2::text is null then name_spelling else $5 end,
+  name_look = case when $2::text is null then name_look else $6 end,
   notify_channel = coalesce($3, notify_channel),
   push_endpoint_arn = coalesce($4, users.push_endpoint_arn),
   email_bounced_at = case when $3 = 'email' then null else email_bounced_at end
