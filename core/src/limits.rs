@@ -67,21 +67,58 @@ pub const TOP_BIDS_MAX: usize = 5;
 /// Arrays and objects within each other in a body. Ours go three deep; what a token's claims hold is
 /// up to its issuer, and 128 is what JSON readers commonly allow.
 pub const BODY_DEPTH_MAX: u32 = 128;
-/// Body of a bid in bytes; a valid one with both amounts and a currency is under 120.
-pub const BID_BODY_BYTES_MAX: usize = 4_096;
-/// Body of a change of one's profile in bytes; the longest valid one, every character and every mark of
-/// it escaped, has about 4,300.
-pub const ME_BODY_BYTES_MAX: usize = 8_192;
-/// Body of a chat message in bytes: 500 characters, each of them escaped as two times six bytes, and the rest.
-pub const CHAT_BODY_BYTES_MAX: usize = 8_192;
-/// Body of an auction in bytes: the largest valid one, escaped, with room to spare.
-pub const AUCTION_BODY_BYTES_MAX: usize = 131_072;
-/// Body that names a viewer, in bytes; a valid one has 32.
-pub const VIEWER_BODY_BYTES_MAX: usize = 1_024;
+
+// Texts are limited in characters, bodies in bytes: what is within the former is within the latter,
+// however it is escaped.
+
+/// Bytes of one character in JSON: beyond U+FFFF it may be escaped as twice six bytes.
+const JSON_CHAR_BYTES_MAX: usize = 12;
+/// Bytes of one ASCII character in JSON, escaped.
+const JSON_ASCII_BYTES_MAX: usize = 6;
+/// Characters of a letter of a name: itself and its marks, which do not count.
+const NAME_LETTER_CHARS_MAX: usize = 1 + NAME_MARKS_MAX;
+/// Room in a body for what is not text: names of fields, escaped too, numbers, spaces. A bid, which has
+/// nothing else, takes under 300 of these bytes.
+const BODY_ROOM_BYTES: usize = 4_096;
+/// The same for one increment band, indented and escaped: at most about 200.
+const BAND_ROOM_BYTES: usize = 512;
+
+/// Body of a bid in bytes: two amounts and a currency.
+pub const BID_BODY_BYTES_MAX: usize = BODY_ROOM_BYTES;
+/// Body of a change of one's profile in bytes.
+pub const ME_BODY_BYTES_MAX: usize = NAME_CHARS_MAX * NAME_LETTER_CHARS_MAX * JSON_CHAR_BYTES_MAX
+    + PUSH_TOKEN_CHARS_MAX * JSON_ASCII_BYTES_MAX
+    + BODY_ROOM_BYTES;
+/// Body of a chat message in bytes.
+pub const CHAT_BODY_BYTES_MAX: usize = CHAT_TEXT_CHARS_MAX * JSON_CHAR_BYTES_MAX + BODY_ROOM_BYTES;
+/// Body of an auction, or of a change of one, in bytes: 390 KB, nearly all of it room for escapes.
+pub const AUCTION_BODY_BYTES_MAX: usize =
+    (TITLE_CHARS_MAX + DESCRIPTION_CHARS_MAX + 2 * LABEL_CHARS_MAX) * JSON_CHAR_BYTES_MAX
+        + IMAGE_URLS_MAX * URL_CHARS_MAX * JSON_ASCII_BYTES_MAX
+        + INCREMENT_BANDS_MAX * BAND_ROOM_BYTES
+        + BODY_ROOM_BYTES;
+/// Body that names a viewer, in bytes: 15 ASCII characters.
+pub const VIEWER_BODY_BYTES_MAX: usize = BODY_ROOM_BYTES;
+/// Body of a request that needs none, in bytes: `{}`, which some clients always send.
+pub const EMPTY_BODY_BYTES_MAX: usize = 64;
+
+/// Groups of one user in Amazon Cognito, which allows no more.
+const GROUPS_MAX: usize = 100;
+/// One group's name in bytes: Cognito allows 128 characters of any script.
+const GROUP_BYTES_MAX: usize = 128 * 4;
+/// The other claims in bytes. Cognito's own take about 600; a trigger may add some.
+const OTHER_CLAIMS_BYTES_MAX: usize = 4_096;
+/// The header and the signature (of an RSA key of 4,096 bits) in bytes.
+const TOKEN_ENDS_BYTES_MAX: usize = 2 * 512;
+/// An access token in bytes, in base64: the largest that Cognito issues. One in 100 groups of 128 ASCII
+/// characters has 18.6 KB.
+pub const TOKEN_BYTES_MAX: usize =
+    (GROUPS_MAX * (GROUP_BYTES_MAX + 3) + OTHER_CLAIMS_BYTES_MAX + TOKEN_ENDS_BYTES_MAX) * 4 / 3
+        + 8;
 
 /// Items on a page when the caller does not say.
 pub const PAGE_ITEMS_DEFAULT: u32 = 50;
-/// Most items on a page: 100 bids are under 100 KB. Auctions have texts of up to 128 KB each, so a
+/// Most items on a page: 100 bids are under 100 KB. Auctions have texts of up to 82 KB each, so a
 /// page of them also ends by bytes.
 pub const PAGE_ITEMS_MAX: u32 = 100;
 /// Length of a cursor in bytes; ours stay under 400.

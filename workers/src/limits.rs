@@ -295,9 +295,8 @@ pub(crate) const EMAIL_RATE_MAX: u32 = 1_000;
 pub(crate) const REQUEST_MAX: Duration = Duration::from_secs(7);
 /// Requests at hand at once; each takes a few kilobytes. Beyond it, "busy" at once is kinder.
 pub(crate) const REQUESTS_AT_ONCE_MAX: usize = 4_096;
-/// Body of a request that needs none, in bytes: `{}`, which some clients always send.
-pub(crate) const EMPTY_BODY_BYTES_MAX: usize = 64;
-/// The edge's assertion in bytes: the longest path, and all the groups of the longest access token.
+/// The edge's assertion in bytes: the longest path and query take some 7,000. An edge of an earlier
+/// release sends all of somebody's groups, too: in a token of 8 KB.
 pub(crate) const ASSERTION_BYTES_MAX: usize = 32_768;
 /// Clock difference allowed between the edge and a worker, in seconds. Both keep time by NTP.
 pub(crate) const ASSERTION_SKEW_S: u64 = 5;

@@ -16,12 +16,20 @@ pub const ASSERTION_ISSUER: &str = "gavel-edge";
 /// short enough that a stolen one is soon worthless.
 pub const ASSERTION_LIFE_S: u64 = 15;
 
+/// The Cognito group whose members may drive and keep order in every auction.
+pub const ADMINISTRATORS: &str = "admin";
+/// The Cognito group that creating auctions takes, where a deployment demands it.
+pub const SELLERS: &str = "seller";
+/// Every group that decides something. The edge vouches for these only: somebody in a hundred others
+/// would make every request to a worker carry them all.
+pub const GROUPS: [&str; 2] = [ADMINISTRATORS, SELLERS];
+
 /// The custom claims.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assertion {
     /// The signed-in user, if any.
     pub user: Option<UserId>,
-    /// Their Cognito groups.
+    /// Those of their Cognito groups that are [`GROUPS`]; an edge of an earlier release sends all.
     #[serde(default)]
     pub groups: Vec<String>,
     /// The client's address, as the edge's runtime saw it.

@@ -14,12 +14,16 @@ mod me;
 mod number;
 mod opening;
 mod problem;
+pub mod query;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod video;
 mod views;
 
-pub use assertion::{ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, body_digest};
+pub use assertion::{
+    ADMINISTRATORS, ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, GROUPS,
+    SELLERS, body_digest,
+};
 pub use auction::{AuctionView, CreateAuction, ShownStatus, Status};
 pub use bid::{BidReceipt, BidRequest, Level};
 pub use body::{InvalidBody, read_object};
@@ -27,7 +31,6 @@ pub use chat::{ChatDeleted, ChatMessage, ChatMute, ChatRequest, ChatRole};
 pub use edit::EditAuction;
 pub use fields::{FieldError, Fields};
 pub use me::{Channel, DeletedMe, DisplayName, EditMe, MeView, NotificationsView};
-pub use number::whole_number;
 pub use problem::{Code, PROBLEM_CONTENT_TYPE, Problem};
 pub use video::{IngestView, PlaybackView, RevocationView, RevokeViewer};
 pub use views::{BidItem, FollowView, OwnBidItem, Page, StateView, TopBidView};

@@ -9,7 +9,7 @@ use serde_json::{Number, Value};
 /// The whole number that `text` writes, in the grammar of JSON but with leading zeros allowed.
 /// `None` when it has a fraction, is negative, or does not fit.
 #[must_use]
-pub fn whole_number(text: &str) -> Option<u64> {
+pub(super) fn whole_number(text: &str) -> Option<u64> {
     match Whole::read(text)? {
         Whole { negative: false, magnitude }
         | Whole { negative: true, magnitude: magnitude @ 0 } => Some(magnitude),

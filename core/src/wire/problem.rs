@@ -50,6 +50,8 @@ pub enum Code {
     IdempotencyConflict,
     /// Longer than the limit of its kind.
     PayloadTooLarge,
+    /// The headers, or what `detail` names of them, are longer than anything genuine.
+    HeadersTooLarge,
     /// Not `application/json`.
     UnsupportedMediaType,
     /// Not JSON, or not a request that HTTP readers would agree on.
@@ -90,6 +92,7 @@ impl Code {
             Self::UnsupportedMediaType => 415,
             Self::InvalidRequest | Self::BidAboveCeiling => 422,
             Self::RateLimited => 429,
+            Self::HeadersTooLarge => 431,
             Self::Internal => 500,
             Self::Unavailable => 503,
         }
@@ -118,6 +121,7 @@ impl Code {
             Self::MaximumNotRaised => "Your maximum is higher, and it holds",
             Self::IdempotencyConflict => "The idempotency key was used for another request",
             Self::PayloadTooLarge => "The body is too large",
+            Self::HeadersTooLarge => "The headers are too large",
             Self::UnsupportedMediaType => "The body must be application/json",
             Self::InvalidRequest => "The request is invalid",
             Self::BidAboveCeiling => "The bid is above the ceiling",

@@ -1,16 +1,10 @@
 //! Every bound of the gateway, named with its unit and the reason for the number. Bounds that both
 //! tiers share are in `gavel_core::limits`.
 
-/// An access token in bytes. Cognito's have about 1,100; a user in 50 groups still fits.
-pub const TOKEN_BYTES_MAX: usize = 8_192;
 /// Clock difference allowed between Cognito and here, in seconds. Both keep time by NTP.
 pub const TOKEN_LEEWAY_S: u64 = 5;
 /// A key id in bytes. Cognito's have 44.
 pub const KEY_ID_LEN_MAX: usize = 128;
-/// Groups of one user; Cognito allows 100.
-pub const GROUPS_MAX: usize = 100;
-/// One group's name in bytes; Cognito allows 128 characters.
-pub const GROUP_LEN_MAX: usize = 512;
 /// Verified tokens remembered by one instance. An instance serves 128 requests by default, so more
 /// are only of use where the runtime is told to keep instances longer; each takes about 300 bytes.
 pub const TOKENS_CACHED_MAX: usize = 1_024;
@@ -49,8 +43,6 @@ pub const CLAIM_TRIES_MAX: u32 = 3;
 pub const QUERY_BYTES_MAX: usize = 4_096;
 /// Reading a request's body, in milliseconds, so that a slow sender cannot hold an instance.
 pub const BODY_READ_TIMEOUT_MS: u64 = 5_000;
-/// Body of a request that needs none, in bytes: `{}`, which some clients always send.
-pub const EMPTY_BODY_BYTES_MAX: usize = 64;
 
 /// Slots of one rate limiter in the store; with [`LIMIT_SLOT_ENTRIES_MAX`] it bounds what a limiter
 /// can ever store to about 3 MB.

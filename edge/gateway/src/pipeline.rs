@@ -6,7 +6,6 @@ use std::error::Error;
 
 use bytes::Bytes;
 use gavel_core::ids::IdempotencyKey;
-use http::request::Parts;
 use http::{Method, Request};
 use http_body::Body;
 
@@ -47,7 +46,11 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let mut marks = Marks { request_id: uuid(ports.bytes()), ..Marks::default() };
+    let mut marks = Marks {
+        request_id: uuid(ports.bytes()),
+        head_only: request.method() == Method::HEAD,
+        ..Marks::default()
+    };
     let reply = serve(ports, gateway, request, &mut marks)
         .await
         .unwrap_or_else(|refusal| reply::refuse(&refusal));
@@ -82,7 +85,7 @@ where
     }
     let region = config.region(route.region().as_deref()).ok_or(Refusal::NotFound)?;
     let identity = authenticate(ports, config, auth, &limits, &head.headers, &party).await?;
-    marks.shared = identity.is_none() && head.method == Method::GET;
+    marks.shared = identity.is_none() && head.method.is_safe();
     match &identity {
         Some(identity) if route.changes() => {
             limits.take(ports, Limiter::User, identity.user.as_str()).await?;
@@ -90,7 +93,7 @@ where
         None if route.needs_user() => return Err(Refusal::TokenMissing),
         _ => {}
     }
-    query::check(&route, head.uri.query())?;
+    let query = query::check(&route, head.uri.query())?;
     if route.takes_idempotency_key() {
         marks.idempotency_key = Some(match idempotency_key(&head.headers)? {
             Some(key) => key,
@@ -101,8 +104,9 @@ where
     // Only now: who holds the body back, to see the price first, arrives late.
     let arrived_at_ms = ports.now_ms();
     let checked = Checked {
-        path: &path_and_query(&head),
-        method: head.method.clone(),
+        path: &path_and_query(head.uri.path(), &query),
+        // The head of what GET gets is all there is to HEAD, so a region need not know it.
+        method: if marks.head_only { Method::GET } else { head.method.clone() },
         body,
         identity: identity.as_deref(),
         address: address.to_string(),
@@ -115,11 +119,8 @@ where
     reply::relay(answer, &marks.request_id)
 }
 
-fn path_and_query(head: &Parts) -> String {
-    match head.uri.query() {
-        Some(query) if !query.is_empty() => format!("{}?{query}", head.uri.path()),
-        _ => head.uri.path().to_owned(),
-    }
+fn path_and_query(path: &str, query: &str) -> String {
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
 fn mint_key(ports: &impl Ports) -> Result<IdempotencyKey, Refusal> {

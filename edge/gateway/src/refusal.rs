@@ -35,6 +35,12 @@ pub enum Refusal {
         /// The limit.
         bytes_max: usize,
     },
+    /// The access token is longer than this many bytes. It is not looked at, so nobody knows whose it is.
+    #[error("the access token in `Authorization` may have at most {bytes_max} bytes")]
+    TokenTooLong {
+        /// The limit.
+        bytes_max: usize,
+    },
     /// No token where one is needed.
     #[error("send an access token in `Authorization: Bearer`")]
     TokenMissing,

@@ -47,6 +47,8 @@ pub struct Marks {
     pub idempotency_key: Option<IdempotencyKey>,
     /// Whether anybody else would get the same: an anonymous GET.
     pub shared: bool,
+    /// Whether only the head was asked for.
+    pub head_only: bool,
 }
 
 /// `200` and a word of JSON.
@@ -74,6 +76,9 @@ pub fn refuse(refusal: &Refusal) -> Reply {
         }
         Refusal::TooLarge { .. } => {
             (Problem::new(Code::PayloadTooLarge, refusal.to_string()), vec![])
+        }
+        Refusal::TokenTooLong { .. } => {
+            (Problem::new(Code::HeadersTooLarge, refusal.to_string()), vec![])
         }
         Refusal::TokenMissing => (
             Problem::new(Code::Unauthenticated, refusal.to_string()),
@@ -136,7 +141,8 @@ fn asks_to_sign_in(region: &http::Response<Bytes>) -> bool {
     challenge.is_some_and(|value| value.as_bytes().starts_with(b"Bearer realm="))
 }
 
-/// Adds what belongs on every reply.
+/// Adds what belongs on every reply, and takes away the body that was not asked for: what describes it
+/// stays (RFC 9110, 9.3.2).
 #[must_use]
 pub fn finish(mut reply: Reply, marks: &Marks) -> Reply {
     set(&mut reply, X_CONTENT_TYPE_OPTIONS, "nosniff");
@@ -153,6 +159,9 @@ pub fn finish(mut reply: Reply, marks: &Marks) -> Reply {
         set(&mut reply, CACHE_CONTROL, "no-store");
     } else {
         set(&mut reply, VARY, "authorization");
+    }
+    if marks.head_only {
+        reply.body_mut().clear();
     }
     reply
 }

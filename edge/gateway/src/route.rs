@@ -1,5 +1,5 @@
 //! From method and path to what is asked. Paths are matched whole and ids by their type, so what
-//! passes here can be forwarded as it came.
+//! passes here can be forwarded as it came. Wherever there is GET there is HEAD, which is the same route.
 //!
 //! Queries are not looked at; `validate::query` does.
 
@@ -125,10 +125,10 @@ impl Route {
         let mut allow = Vec::new();
         for (allowed, template, make) in TABLE {
             if let Some(route) = make.matched(template, path) {
-                if method == allowed {
+                if method == allowed || (method == Method::HEAD && allowed == Method::GET) {
                     return Ok(route);
                 }
-                allow.push(allowed.as_str());
+                allow.push(if allowed == Method::GET { "GET, HEAD" } else { allowed.as_str() });
             }
         }
         if allow.is_empty() {
@@ -186,6 +186,12 @@ impl Route {
                 | Self::ModerateChat(_)
                 | Self::Follow(_)
         )
+    }
+
+    /// Whether people come here by links, in messages or shared, to which others' tools add parameters.
+    #[must_use]
+    pub const fn is_linked(&self) -> bool {
+        matches!(self, Self::Auction(_) | Self::Unsubscribe)
     }
 
     /// Whether repeats are recognised by an idempotency key.
@@ -335,17 +341,33 @@ mod tests {
     #[test]
     fn a_wrong_method_is_told_which_are_right() {
         for (method, path, allow) in [
-            ("POST", "/healthz", "GET"),
-            ("DELETE", "/v1/auctions", "GET, POST"),
-            ("PUT", "/v1/auctions/{id}", "GET, PATCH"),
+            ("POST", "/healthz", "GET, HEAD"),
+            ("DELETE", "/v1/auctions", "GET, HEAD, POST"),
+            ("PUT", "/v1/auctions/{id}", "GET, HEAD, PATCH"),
             ("GET", "/v1/auctions/{id}/open", "POST"),
-            ("PUT", "/v1/auctions/{id}/bids", "GET, POST"),
-            ("POST", "/v1/me/bids", "GET"),
-            ("PUT", "/v1/me", "GET, PATCH, DELETE"),
-            ("HEAD", "/v1/auctions/{id}/state", "GET"),
+            ("PUT", "/v1/auctions/{id}/bids", "GET, HEAD, POST"),
+            ("POST", "/v1/me/bids", "GET, HEAD"),
+            ("PUT", "/v1/me", "GET, HEAD, PATCH, DELETE"),
+            ("HEAD", "/v1/auctions/{id}/open", "POST"),
+            ("OPTIONS", "/v1/auctions/{id}/state", "GET, HEAD"),
         ] {
             let expected = Err(Refusal::MethodNotAllowed { allow: allow.to_owned() });
             assert_eq!(find(method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn whatever_can_be_got_can_be_asked_for_its_head() {
+        let id = |path: &str| {
+            let long = format!("{AUCTION}_{}", "0".repeat(32));
+            path.replace("{bid_id}", &long).replace("{message_id}", &long)
+        };
+        for (method, path) in Route::all() {
+            let (head, get) = (find("HEAD", &id(path)), find("GET", &id(path)));
+            assert_eq!(head.is_ok(), get.is_ok(), "{path}");
+            if method == Method::GET {
+                assert_eq!(head, get, "{path}");
+            }
         }
     }
 

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use gavel_core::limits::TOKEN_BYTES_MAX;
+
 /// Requests one instance serves before it is dropped. Spin 4.1's default.
 pub const INSTANCE_REUSE_MAX: usize = 128;
 
@@ -26,9 +28,12 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// [`HEADER_BYTES_MAX`] of buffer.
 pub const CONNECTIONS_MAX: usize = 4096;
 
-/// Bytes of a request's head (request line and headers). Generous for tokens and cookies: the
-/// largest Cognito access tokens are below 4 KiB.
-pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a request's head (request line and headers): the longest access token, 74 KiB, and as much
+/// again as common servers take in all for the address, cookies and the rest. Beyond it hyper answers
+/// 431.
+pub const HEADER_BYTES_MAX: usize = 96 * 1024;
+const _: () =
+    assert!(TOKEN_BYTES_MAX + 16 * 1024 <= HEADER_BYTES_MAX, "no token is refused unseen");
 
 /// Header fields in a request.
 pub const HEADERS_MAX: usize = 100;

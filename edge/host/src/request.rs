@@ -1,4 +1,5 @@
-//! Prepares a client's request for a component exactly as Spin 4.1 does.
+//! Prepares a client's request for a component as Spin 4.1 does, but that a request which names no host
+//! and need not, as load balancers' probes in HTTP/1.0, is for the address that it came to.
 //!
 //! Spin's own headers are *appended*: a client that sends `spin-client-addr` itself has its value
 //! stand first, and components must look at the last one (or refuse more than one). This host keeps
@@ -8,25 +9,25 @@ use std::net::SocketAddr;
 
 use http::header::HOST;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
 
 use crate::routes::RouteMatch;
 
 /// A request no component can be given.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RequestError {
-    /// Neither the request line nor a `Host` header says for whom it is.
-    #[error("request without a Host header")]
+    /// HTTP/1.1 without a `Host` header.
+    #[error("the header `Host` is missing")]
     NoHost,
-    /// The `Host` header is not an authority, or contradicts the request line.
-    #[error("request with an invalid Host header")]
+    /// Two `Host` headers, or one that is no authority.
+    #[error("the header `Host` must name one host")]
     BadHost,
     /// A captured part of the path cannot stand in a header.
-    #[error("request path cannot stand in a header")]
+    #[error("the path cannot stand in a header")]
     BadPath,
 }
 
-/// Gives the request its full URI and Spin's headers.
+/// Gives the request its full URI and Spin's headers. It came from `client` to `server`.
 ///
 /// # Errors
 /// [`RequestError`]; each is the client's fault.
@@ -34,8 +35,9 @@ pub fn prepare<B>(
     request: &mut Request<B>,
     found: &RouteMatch<'_, '_>,
     client: SocketAddr,
+    server: SocketAddr,
 ) -> Result<(), RequestError> {
-    let authority = authority(request.headers(), request.uri())?;
+    let authority = authority(request, server)?;
     let path_and_query =
         request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let full_url = format!("http://{authority}{path_and_query}");
@@ -71,22 +73,23 @@ fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Reques
     Ok(())
 }
 
-/// For whom the request is: the request line and the `Host` header must agree where both say.
-fn authority(headers: &HeaderMap, uri: &Uri) -> Result<Authority, RequestError> {
-    let mut hosts = headers.get_all(HOST).iter();
+/// For whom the request is (RFC 9112, 3.2 and 3.3). Where the request line says so, the `Host` header
+/// does not count; but from HTTP/1.1 on there must be one. Where neither names a host, it is for the
+/// server that it came to.
+fn authority<B>(request: &Request<B>, server: SocketAddr) -> Result<Authority, RequestError> {
+    let mut hosts = request.headers().get_all(HOST).iter();
     let header = match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() >= Version::HTTP_11 => return Err(RequestError::NoHost),
         (None, _) => None,
+        (Some(host), None) if host.is_empty() => None,
         (Some(host), None) => {
             let host: Authority = host.as_bytes().try_into().map_err(|_| RequestError::BadHost)?;
             Some(host)
         }
         (Some(_), Some(_)) => return Err(RequestError::BadHost),
     };
-    match (header, uri.authority().cloned()) {
-        (None, None) => Err(RequestError::NoHost),
-        (Some(header), Some(line)) if header != line => Err(RequestError::BadHost),
-        (Some(authority), _) | (None, Some(authority)) => Ok(authority),
-    }
+    let server = || server.to_string().try_into().map_err(|_| RequestError::BadHost);
+    request.uri().authority().cloned().or(header).map_or_else(server, Ok)
 }
 
 #[cfg(test)]
@@ -95,14 +98,24 @@ mod tests {
     use crate::routes::Router;
 
     fn prepared(uri: &str, headers: &[(&str, &str)]) -> Result<Request<()>, RequestError> {
+        prepared_as(Version::HTTP_11, uri, headers)
+    }
+
+    fn prepared_as(
+        version: Version,
+        uri: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Request<()>, RequestError> {
         let router = Router::new([("/auctions/:Auction/...", "edge")]).unwrap();
-        let mut request = Request::builder().uri(uri);
+        let mut request = Request::builder().version(version).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let mut request = request.body(()).unwrap();
         let path = request.uri().path().to_owned();
-        prepare(&mut request, &router.find(&path).unwrap(), "203.0.113.9:4711".parse().unwrap())?;
+        let (client, server) = ("203.0.113.9:4711".parse(), "[2001:db8::7]:3000".parse());
+        let found = router.find(&path).unwrap();
+        prepare(&mut request, &found, client.unwrap(), server.unwrap())?;
         Ok(request)
     }
 
@@ -135,8 +148,25 @@ mod tests {
         assert_eq!(prepared("/auctions/a", &[("host", "a b")]).unwrap_err(), RequestError::BadHost);
         let two = [("host", "a"), ("host", "b")];
         assert_eq!(prepared("/auctions/a", &two).unwrap_err(), RequestError::BadHost);
-        let other = prepared("http://a/auctions/a", &[("host", "b")]);
-        assert_eq!(other.unwrap_err(), RequestError::BadHost);
         assert!(prepared("http://a/auctions/a", &[("host", "a")]).is_ok());
+        assert_eq!(prepared("http://a/auctions/a", &two).unwrap_err(), RequestError::BadHost);
+        assert_eq!(prepared("http://a/auctions/a", &[]).unwrap_err(), RequestError::NoHost);
+    }
+
+    #[test]
+    fn the_request_line_counts_before_the_host_header() {
+        let request = prepared("http://a/auctions/a", &[("host", "b")]).unwrap();
+        assert_eq!(request.uri(), "http://a/auctions/a");
+        assert_eq!(request.headers().get("spin-full-url").unwrap(), "http://a/auctions/a");
+    }
+
+    #[test]
+    fn a_request_that_names_no_host_and_need_not_is_for_the_server_it_came_to() {
+        let here = "http://[2001:db8::7]:3000/auctions/a";
+        let old = prepared_as(Version::HTTP_10, "/auctions/a", &[]).unwrap();
+        assert_eq!(old.uri(), here);
+        assert_eq!(prepared("/auctions/a", &[("host", "")]).unwrap().uri(), here);
+        let named = prepared_as(Version::HTTP_10, "/auctions/a", &[("host", "h")]).unwrap();
+        assert_eq!(named.uri(), "http://h/auctions/a");
     }
 }

@@ -1,13 +1,14 @@
 //! One request, from its path to its response. The only place that picks status codes.
 //!
 //! The invariant: a fault of a component or of the host is answered with a bare status, never with
-//! its cause; causes go to the log.
+//! its cause; causes go to the log. A client whose own fault it is gets a problem as from a component.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use gavel_core::wire::{Code, PROBLEM_CONTENT_TYPE, Problem};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
@@ -34,11 +35,12 @@ impl Responder {
         Self { app, request_timeout }
     }
 
-    /// Answers one request of the client at `client`.
+    /// Answers one request that came from `client` to `server`.
     pub async fn respond(
         &self,
         request: Request<Incoming>,
         client: SocketAddr,
+        server: SocketAddr,
     ) -> Response<WasiBody> {
         let started = Instant::now();
         let method = request.method().clone();
@@ -46,7 +48,7 @@ impl Responder {
         let response = match path.strip_prefix(RESERVED_PREFIX) {
             Some("health") => health(&method),
             Some(_) => bare(StatusCode::NOT_FOUND),
-            None => self.dispatch(request, &path, client).await,
+            None => self.dispatch(request, &path, client, server).await,
         };
         tracing::debug!(
             %method,
@@ -63,6 +65,7 @@ impl Responder {
         mut request: Request<Incoming>,
         path: &str,
         client: SocketAddr,
+        server: SocketAddr,
     ) -> Response<WasiBody> {
         let Some(found) = self.app.router.find(path) else {
             return bare(StatusCode::NOT_FOUND);
@@ -71,9 +74,9 @@ impl Responder {
             tracing::error!(component = found.component, "no handler for a routed component");
             return bare(StatusCode::INTERNAL_SERVER_ERROR);
         };
-        if let Err(error) = request::prepare(&mut request, &found, client) {
+        if let Err(error) = request::prepare(&mut request, &found, client, server) {
             tracing::debug!(%client, %error, "request refused");
-            return bare(StatusCode::BAD_REQUEST);
+            return malformed(&error);
         }
         let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
         let (fate, started) = (RequestFate::default(), Instant::now());
@@ -123,6 +126,17 @@ fn failure(component: &str, error: &wasmtime::Error) -> Response<WasiBody> {
 fn late(component: &str) -> Response<WasiBody> {
     tracing::warn!(component, "component did not answer in time");
     bare(StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// `400`, and why.
+fn malformed(error: &request::RequestError) -> Response<WasiBody> {
+    let problem = Problem::new(Code::MalformedRequest, error.to_string());
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_CONTENT_TYPE));
+    response
 }
 
 /// A response without a body.

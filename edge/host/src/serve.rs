@@ -81,13 +81,17 @@ async fn converse(
     stop: CancellationToken,
     slot: OwnedSemaphorePermit,
 ) {
+    let server = match stream.local_addr() {
+        Ok(server) => server,
+        Err(error) => return tracing::debug!(%client, %error, "connection without an address"),
+    };
     // Responses are small: waiting to fill a packet only adds latency.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%client, %error, "cannot set TCP_NODELAY");
     }
     let service = service_fn(move |request: Request<Incoming>| {
         let responder = responder.clone();
-        async move { Ok::<_, Infallible>(responder.respond(request, client).await) }
+        async move { Ok::<_, Infallible>(responder.respond(request, client, server).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

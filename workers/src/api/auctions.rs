@@ -12,7 +12,7 @@ use futures::future::join_all;
 use gavel_core::auction::Auction;
 use gavel_core::ids::AuctionId;
 use gavel_core::time::Timestamp;
-use gavel_core::wire::{AuctionView, Code, CreateAuction, Page, StateView, Status};
+use gavel_core::wire::{AuctionView, Code, CreateAuction, Page, SELLERS, StateView, Status};
 use uuid::Uuid;
 
 use super::deps::Policy;
@@ -21,12 +21,9 @@ use super::path::AuctionPath;
 use super::problem::ApiError;
 use super::query::ListQuery;
 use super::view::auction_view;
-use crate::catalog::{Catalog, NewAuction};
+use crate::catalog::{Catalog, Filter, NewAuction};
 use crate::ledger::Ledger;
 use crate::video::Video;
-
-/// The Cognito group that may create auctions where a deployment demands one.
-const SELLERS: &str = "seller";
 
 /// `POST /v1/auctions`: 201, or 200 for a repeat.
 pub(super) async fn create(
@@ -87,8 +84,10 @@ pub(super) async fn list(
     State(catalog): State<Catalog>,
     State(ledger): State<Ledger>,
     caller: Caller,
-    ListQuery { filter, page }: ListQuery,
+    ListQuery(query): ListQuery,
 ) -> Result<Json<Page<AuctionView>>, ApiError> {
+    let filter = Filter { status: query.status, category: query.category };
+    let page = query.page;
     let page = catalog.list(&filter, page.cursor.as_deref(), page.limit).await?;
     let views = page.items.into_iter().map(async |record| {
         let live = match record.status {

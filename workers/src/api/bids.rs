@@ -103,7 +103,7 @@ pub(super) async fn list(
     State(history): State<History>,
     _: Caller,
     AuctionPath(auction): AuctionPath,
-    query: PageQuery,
+    PageQuery(query): PageQuery,
 ) -> Result<Json<Page<BidItem>>, ApiError> {
     let page = history.page(&auction, query.cursor.as_deref(), query.limit).await?;
     if page.items.is_empty() && query.cursor.is_none() {
@@ -117,7 +117,7 @@ pub(super) async fn list(
 pub(super) async fn own(
     State(history): State<History>,
     caller: SignedIn,
-    query: PageQuery,
+    PageQuery(query): PageQuery,
 ) -> Result<Json<Page<OwnBidItem>>, ApiError> {
     let page = history.own(&caller.user, query.cursor.as_deref(), query.limit).await?;
     Ok(Json(page))

@@ -8,9 +8,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use gavel_core::ids::{MessageId, UserId};
-use gavel_core::wire::{ChatDeleted, ChatMessage, ChatMute, ChatRequest, ChatRole, Code, Page};
+use gavel_core::wire::{
+    ADMINISTRATORS, ChatDeleted, ChatMessage, ChatMute, ChatRequest, ChatRole, Code, Page,
+};
 
-use super::drive::{ADMINISTRATORS, permitted};
+use super::drive::permitted;
 use super::identity::{Caller, SignedIn};
 use super::path::{AuctionPath, MessagePath};
 use super::problem::ApiError;
@@ -82,7 +84,7 @@ pub(super) async fn list(
     State(catalog): State<Catalog>,
     _: Caller,
     AuctionPath(auction): AuctionPath,
-    page: PageQuery,
+    PageQuery(page): PageQuery,
 ) -> Result<Json<Page<ChatMessage>>, ApiError> {
     let seller = catalog.get(&auction).await?.seller;
     let page = chat.page(&auction, page.cursor.as_deref(), page.limit).await?;

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use gavel_core::auction::{CloseCause, Command, OpenCause, Outcome, Refusal};
 use gavel_core::ids::AuctionId;
-use gavel_core::wire::{AuctionView, Code, Status};
+use gavel_core::wire::{ADMINISTRATORS, AuctionView, Code, Status};
 
 use super::auctions::LOST;
 use super::identity::SignedIn;
@@ -18,9 +18,6 @@ use super::view::auction_view;
 use crate::catalog::{AuctionRecord, Catalog};
 use crate::ledger::{Ledger, LedgerError};
 use crate::lifecycle::{self, OpenError};
-
-/// The Cognito group that may drive everybody's auctions.
-pub(super) const ADMINISTRATORS: &str = "admin";
 
 type Reply = Result<Json<AuctionView>, ApiError>;
 

@@ -18,8 +18,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use gavel_core::ids::{IdempotencyKey, UserId};
 use gavel_core::limits::{
-    AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX, CHAT_BODY_BYTES_MAX, ME_BODY_BYTES_MAX,
-    VIEWER_BODY_BYTES_MAX,
+    AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX, CHAT_BODY_BYTES_MAX, EMPTY_BODY_BYTES_MAX,
+    ME_BODY_BYTES_MAX, VIEWER_BODY_BYTES_MAX,
 };
 use gavel_core::wire::{
     ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, Code, body_digest,
@@ -30,7 +30,7 @@ use jwt_simple::prelude::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::problem::ApiError;
-use crate::limits::{ASSERTION_BYTES_MAX, ASSERTION_SKEW_S, EMPTY_BODY_BYTES_MAX};
+use crate::limits::{ASSERTION_BYTES_MAX, ASSERTION_SKEW_S};
 use crate::users::{Roster, Standing, UsersError};
 
 /// Checks assertions. Cheap to clone.
@@ -132,7 +132,7 @@ pub(super) async fn greet(
     next: Next,
 ) -> Result<Response, ApiError> {
     let standing = caller.user().and_then(|user| roster.greet(user));
-    if standing == Some(Standing::Deleted) && request.method() != Method::GET {
+    if standing == Some(Standing::Deleted) && !request.method().is_safe() {
         let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         // Who is deleted may ask for it again. A link that unsubscribes needs no account at all.
         let exempt = matches!(

@@ -13,7 +13,7 @@ use gavel_core::wire::FollowView;
 use super::identity::{Caller, SignedIn};
 use super::path::AuctionPath;
 use super::problem::ApiError;
-use super::query::TokenQuery;
+use super::query::LinkQuery;
 use crate::catalog::Catalog;
 use crate::ledger::Ledger;
 use crate::notify::{Links, Notifications};
@@ -73,7 +73,7 @@ async fn set(
 pub(super) async fn ask(
     State(links): State<Links>,
     _caller: Caller,
-    query: TokenQuery,
+    LinkQuery(query): LinkQuery,
 ) -> Result<Response, ApiError> {
     links.user(&query.token).ok_or_else(unknown)?;
     Ok(page(ASK))
@@ -84,7 +84,7 @@ pub(super) async fn unsubscribe(
     State(links): State<Links>,
     State(users): State<Users>,
     _caller: Caller,
-    query: TokenQuery,
+    LinkQuery(query): LinkQuery,
 ) -> Result<Response, ApiError> {
     let user = links.user(&query.token).ok_or_else(unknown)?;
     users.unsubscribe(&user).await?;

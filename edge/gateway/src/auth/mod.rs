@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gavel_core::ids::UserId;
+use gavel_core::limits::TOKEN_BYTES_MAX;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
@@ -30,7 +31,7 @@ use crate::refusal::Refusal;
 pub struct Identity {
     /// The `sub`.
     pub user: UserId,
-    /// Their Cognito groups.
+    /// Those of their Cognito groups that decide something.
     pub groups: Vec<String>,
 }
 
@@ -48,7 +49,8 @@ pub struct AuthState {
 ///
 /// Failures count against the caller's address, and once its quota is used up no further token from
 /// there is looked at, except those this instance already verified. A genuine token that has expired
-/// does not count: a stale tab must not lock out everybody behind the same address.
+/// does not count: a stale tab must not lock out everybody behind the same address. Nor does one that
+/// is too long to be looked at: it may be genuine, and what is wrong with it is told.
 pub async fn authenticate(
     ports: &impl Ports,
     config: &Config,
@@ -59,6 +61,9 @@ pub async fn authenticate(
 ) -> Result<Option<Rc<Identity>>, Refusal> {
     let fault = match bearer(headers) {
         Ok(None) => return Ok(None),
+        Ok(Some(token)) if token.len() > TOKEN_BYTES_MAX => {
+            return Err(Refusal::TokenTooLong { bytes_max: TOKEN_BYTES_MAX });
+        }
         Ok(Some(token)) => {
             state.keys.recheck(ports, config).await;
             state.tokens.borrow_mut().enter(state.keys.generation());
@@ -114,11 +119,13 @@ async fn verify(
     }
 }
 
-/// The token of `Authorization: Bearer …`. That there is at most one such header was checked before.
+/// The token of `Authorization: Bearer …`. The scheme is written in any case and followed by one space
+/// or more (RFC 9110, 11.4). That there is at most one such header was checked before.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, TokenFault> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let value = value.to_str().map_err(|_| TokenFault::NotBearer)?;
     let (scheme, token) = value.split_once(' ').ok_or(TokenFault::NotBearer)?;
+    let token = token.trim_start_matches(' ');
     if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() {
         Ok(Some(token))
     } else {

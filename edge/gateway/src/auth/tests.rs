@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use super::*;
 use crate::limit::Denied;
-use crate::testing::{Fake, KEY_ID, Signer, config, json, jwks};
+use crate::testing::{Fake, KEY_ID, Signer, claims, config, json, jwks};
 
 struct Edge {
     fake: Fake,
@@ -51,11 +51,57 @@ async fn a_bearer_token_signs_in_and_none_is_nobody() {
         let signed_in = edge.sign_in(Some(&format!("{scheme} {token}"))).await;
         assert_eq!(signed_in, Ok(Some("ada".to_owned())));
     }
-    for wrong in
-        [&token, "Bearer", "Bearer ", &format!("Bearer  {token}"), &format!("Basic {token}"), ""]
-    {
+    for wrong in [&token, "Bearer", "Bearer ", &format!("Basic {token}"), ""] {
         assert!(invalid(&edge.sign_in(Some(wrong)).await), "{wrong}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_the_scheme_and_the_token_may_be_many_spaces_and_nothing_else() {
+    let edge = Edge::new();
+    let token = edge.token();
+    for spaces in [1, 2, 40] {
+        let header = format!("bearer{}{token}", " ".repeat(spaces));
+        assert_eq!(edge.sign_in(Some(&header)).await, Ok(Some("ada".to_owned())), "{spaces}");
+    }
+    for wrong in ["Bearer  ", &format!("Bearer\t{token}"), &format!("Bearer \t{token}")] {
+        assert!(invalid(&edge.sign_in(Some(wrong)).await), "{wrong:?}");
+    }
+}
+
+/// The largest access token of Cognito with groups of such characters: 100 of 128 each.
+fn in_a_hundred_groups(edge: &Edge, letter: &str) -> String {
+    let name = |n: usize| format!("{n:02}{}", letter.repeat(126));
+    let mut groups: Vec<String> = (0..99).map(name).collect();
+    groups.push("admin".to_owned());
+    let mut claims = claims("ada", edge.fake.now_s());
+    claims["cognito:groups"] = groups.into();
+    Signer::Pool.sign(KEY_ID, claims)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_token_of_cognito_signs_in_with_the_groups_that_decide_something() {
+    let edge = Edge::new();
+    for (letter, bytes_min) in [("x", 18_000), ("\u{20000}", 68_000)] {
+        let token = in_a_hundred_groups(&edge, letter);
+        assert!(token.len() > bytes_min, "{}", token.len());
+        let header = format!("Bearer {token}");
+        assert_eq!(edge.sign_in(Some(&header)).await, Ok(Some("ada".to_owned())), "{letter}");
+        let known = edge.state.tokens.borrow_mut().get(&cache::digest(&token), edge.fake.now_s());
+        assert_eq!(known.unwrap().groups, ["admin"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_longer_than_any_of_cognito_is_told_so_and_is_no_failed_sign_in() {
+    let edge = Edge::new();
+    let fresh = format!("Bearer {}", edge.token());
+    for _ in 0..30 {
+        let refused =
+            edge.sign_in(Some(&format!("Bearer {}", "x".repeat(TOKEN_BYTES_MAX + 1)))).await;
+        assert_eq!(refused, Err(Refusal::TokenTooLong { bytes_max: TOKEN_BYTES_MAX }));
+    }
+    assert!(edge.sign_in(Some(&fresh)).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

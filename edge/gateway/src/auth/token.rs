@@ -10,7 +10,8 @@ use std::collections::HashSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gavel_core::ids::UserId;
-use gavel_core::wire::read_object;
+use gavel_core::limits::TOKEN_BYTES_MAX;
+use gavel_core::wire::{GROUPS, read_object};
 use jwt_simple::JWTError;
 use jwt_simple::prelude::{
     Duration, NoCustomClaims, RS256PublicKey, RSAPublicKeyLike, UnixTimeStamp, VerificationOptions,
@@ -20,7 +21,7 @@ use serde_json::{Map, Value};
 use super::Identity;
 use super::jwks::Jwk;
 use crate::config::Cognito;
-use crate::limits::{GROUP_LEN_MAX, GROUPS_MAX, KEY_ID_LEN_MAX, TOKEN_BYTES_MAX, TOKEN_LEEWAY_S};
+use crate::limits::{KEY_ID_LEN_MAX, TOKEN_LEEWAY_S};
 
 /// Which check a token failed. For the log; the caller learns only that it is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -171,12 +172,11 @@ fn check(
     Ok(Verified { identity: Identity { user, groups }, expires_at_s })
 }
 
+/// Those that decide something, each once. How many others there are is bounded by the token's length.
 fn groups_of(value: &Value) -> Option<Vec<String>> {
-    let groups = value.as_array().filter(|groups| groups.len() <= GROUPS_MAX)?;
-    let name = |group: &Value| {
-        group.as_str().filter(|name| name.len() <= GROUP_LEN_MAX).map(str::to_owned)
-    };
-    groups.iter().map(name).collect()
+    let names: Option<Vec<&str>> = value.as_array()?.iter().map(Value::as_str).collect();
+    let names = names?;
+    Some(GROUPS.into_iter().filter(|group| names.contains(group)).map(str::to_owned).collect())
 }
 
 /// A NumericDate without its fraction. Read from its text: no float is computed with.

@@ -241,6 +241,76 @@ async fn public_reads_need_no_token_and_keep_their_query() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn head_is_answered_as_get_without_the_body() {
+    const PAGE: &str = r#"{"items":[],"next_cursor":null}"#;
+    for (path, signed_in) in [
+        ("/healthz", false),
+        ("/readyz", false),
+        ("/v1/openapi.json", false),
+        ("/v1/auctions?status=live", false),
+        (AUCTION, false),
+        ("/v1/unsubscribe?token=a.b", false),
+        ("/v1/me/bids", true),
+        // Refusals have a head, too.
+        ("/v1/me/bids", false),
+        ("/v1/auctions?bogus=1", false),
+        ("/v1/nothing", false),
+    ] {
+        let (fake, gateway) = edge(|_| json(200, PAGE));
+        let ask = |method| {
+            let asked = Asked::new(method, path);
+            let token = format!("Bearer {}", Signer::Pool.access(KEY_ID, "ada", fake.now_s()));
+            if signed_in { asked.with("authorization", &token) } else { asked }
+        };
+        let get = ask("GET").send(&fake, &gateway).await;
+        let head = ask("HEAD").send(&fake, &gateway).await;
+        assert_eq!(head.status(), get.status(), "{path}");
+        assert!(head.body().is_empty() && !get.body().is_empty(), "{path}");
+        let fixed = |reply: &Reply| {
+            let mut headers = reply.headers().clone();
+            headers.remove("x-request-id");
+            headers
+        };
+        assert_eq!(fixed(&head), fixed(&get), "{path}");
+        assert_eq!(header(&head, "content-length"), Some(get.body().len().to_string().as_str()));
+        let sent = fake.sent.borrow();
+        assert!(sent.iter().all(|sent| sent.method == Method::GET), "a region is asked as by GET");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_tools_added_to_a_link_does_not_reach_the_region() {
+    for (method, path, forwarded_path) in [
+        ("GET", format!("{AUCTION}?utm_source=mail&fbclid=x"), AUCTION.to_owned()),
+        ("HEAD", format!("{AUCTION}?_=1"), AUCTION.to_owned()),
+        ("POST", "/v1/unsubscribe?utm_id=1&token=a.b".into(), "/v1/unsubscribe?token=a.b".into()),
+        ("GET", "/v1/unsubscribe?token=a%2Eb&gclid=".into(), "/v1/unsubscribe?token=a%2Eb".into()),
+    ] {
+        let (fake, gateway) = edge(|_| json(200, "{}"));
+        assert_eq!(Asked::new(method, &path).send(&fake, &gateway).await.status(), 200, "{path}");
+        let (request, assertion) = forwarded(&fake);
+        assert_eq!(request.url, format!("http://127.0.0.1:8080{forwarded_path}"));
+        assert_eq!(assertion.path, forwarded_path);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_token_makes_no_large_assertion() {
+    let (fake, gateway) = accepts();
+    let mut groups: Vec<String> = (0..98).map(|n| format!("{n:0128}")).collect();
+    groups.extend(["admin".to_owned(), "seller".to_owned()]);
+    let mut claims = crate::testing::claims("ada", fake.now_s());
+    claims["cognito:groups"] = groups.into();
+    let token = format!("Bearer {}", Signer::Pool.sign(KEY_ID, claims));
+    let asked = Asked { body: BID, ..Asked::new("POST", concat_bids()) };
+    let asked = asked.with("authorization", &token).with("content-type", "application/json");
+    assert_eq!(asked.send(&fake, &gateway).await.status(), 201);
+    let (request, assertion) = forwarded(&fake);
+    assert_eq!(assertion.groups, ["admin", "seller"]);
+    assert!(request.headers.get(ASSERTION_HEADER).unwrap().len() < 1_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_region_that_is_down_slow_or_broken_is_a_503_in_time() {
     for (answer, sent) in
         [(FetchError::Connect, 2), (FetchError::Broken, 1), (FetchError::TooLong, 1)]

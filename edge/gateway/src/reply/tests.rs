@@ -26,6 +26,7 @@ fn every_refusal_is_a_problem_with_its_status_and_headers() {
         (Refusal::field("amount", "is required"), 422, "invalid-request", &[]),
         (Refusal::MediaType("x"), 415, "unsupported-media-type", &[]),
         (Refusal::TooLarge { bytes_max: 9 }, 413, "payload-too-large", &[]),
+        (Refusal::TokenTooLong { bytes_max: 9 }, 431, "headers-too-large", &[]),
         (
             Refusal::TokenMissing,
             401,
@@ -65,6 +66,15 @@ fn every_refusal_is_a_problem_with_its_status_and_headers() {
 fn which_check_a_token_failed_is_not_told() {
     let reply = |fault| refuse(&Refusal::TokenInvalid(fault)).into_body();
     assert_eq!(reply(TokenFault::Expired), reply(TokenFault::Client));
+}
+
+#[test]
+fn a_head_only_reply_says_all_but_the_body() {
+    let whole = finish(ok(), &Marks::default());
+    let head = finish(ok(), &Marks { head_only: true, ..Marks::default() });
+    assert_eq!(head.headers(), whole.headers());
+    assert_eq!(header(&head, "content-length"), Some("15"));
+    assert!(head.body().is_empty());
 }
 
 fn region(status: u16, headers: &[(&'static str, &'static str)]) -> http::Response<Bytes> {

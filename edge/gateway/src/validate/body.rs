@@ -6,8 +6,8 @@ use std::error::Error;
 
 use bytes::Bytes;
 use gavel_core::limits::{
-    AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX, CHAT_BODY_BYTES_MAX, ME_BODY_BYTES_MAX,
-    VIEWER_BODY_BYTES_MAX,
+    AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX, CHAT_BODY_BYTES_MAX, EMPTY_BODY_BYTES_MAX,
+    ME_BODY_BYTES_MAX, VIEWER_BODY_BYTES_MAX,
 };
 use gavel_core::wire::{
     BidRequest, ChatRequest, CreateAuction, EditAuction, EditMe, Fields, RevokeViewer,
@@ -17,7 +17,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use crate::limits::{BODY_READ_TIMEOUT_MS, EMPTY_BODY_BYTES_MAX};
+use crate::limits::BODY_READ_TIMEOUT_MS;
 use crate::ports::{Clock, within};
 use crate::refusal::Refusal;
 use crate::route::Route;

@@ -232,6 +232,63 @@ async fn an_oversized_head_is_refused() {
     assert!(response.starts_with("HTTP/1.1 400 "), "no Host header: {response}");
 }
 
+#[tokio::test]
+async fn the_longest_token_has_room_in_a_head_that_comes_in_pieces() {
+    let host = Host::fixture(&[]).await;
+    let token = "x".repeat(gavel_core::limits::TOKEN_BYTES_MAX);
+    let rest = "y".repeat(8_000);
+    let head = format!(
+        "GET /served HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {token}\r\ncookie: {rest}\r\n\
+         connection: close\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(host.address()).await.unwrap();
+    let mut response = Vec::new();
+    for piece in head.as_bytes().chunks(4_096) {
+        // A host that refuses may close before it has read everything.
+        drop(stream.write_all(piece).await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(stream.read_to_end(&mut response).await);
+    let response = String::from_utf8_lossy(&response);
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+}
+
+#[tokio::test]
+async fn a_request_that_names_no_host_and_need_not_is_served() {
+    let host = Host::fixture(&[]).await;
+    let here = host.address();
+    for head in [
+        "GET /request HTTP/1.0\r\n\r\n",
+        "GET /request HTTP/1.0\r\nhost:\r\n\r\n",
+        "GET /request HTTP/1.1\r\nhost:\r\nconnection: close\r\n\r\n",
+    ] {
+        let response = raw(&host, head).await;
+        assert!(response.contains(" 200 OK\r\n"), "{head}: {response}");
+        assert!(response.contains(&format!("GET http://{here}/request\n")), "{head}: {response}");
+    }
+    let absolute =
+        "GET http://edge.test/request HTTP/1.1\r\nhost: other\r\nconnection: close\r\n\r\n";
+    let response = raw(&host, absolute).await;
+    assert!(response.contains("GET http://edge.test/request\n"), "{response}");
+}
+
+#[tokio::test]
+async fn a_request_whose_host_is_wrong_is_told_so_as_a_problem() {
+    let host = Host::fixture(&[]).await;
+    for (headers, detail) in [
+        ("", "the header `Host` is missing"),
+        ("host: a\r\nhost: b\r\n", "the header `Host` must name one host"),
+        ("host: a b\r\n", "the header `Host` must name one host"),
+    ] {
+        let head = format!("GET /served HTTP/1.1\r\n{headers}connection: close\r\n\r\n");
+        let response = raw(&host, &head).await;
+        assert!(response.starts_with("HTTP/1.1 400 "), "{headers:?}: {response}");
+        assert!(response.contains("content-type: application/problem+json"), "{response}");
+        let (_, body) = response.split_once("\r\n\r\n").unwrap();
+        assert!(body.contains(r#""code":"malformed-request""#) && body.contains(detail), "{body}");
+    }
+}
+
 async fn raw(host: &Host, request: &str) -> String {
     let mut stream = TcpStream::connect(host.address()).await.unwrap();
     // The host may answer and close before it has read everything.

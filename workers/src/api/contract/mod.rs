@@ -182,6 +182,8 @@ fn write(paths: BTreeMap<&'static str, Map<String, Value>>, mut parts: Parts) ->
 
 const DESCRIPTION: &str = "\
 Amounts are whole numbers of the currency's minor unit (cents for USD, yen for JPY), times \
-RFC 3339 in UTC. Unknown fields and query parameters are refused. Every refusal is an RFC 9457 \
-problem with a stable `code`; branch on it, never on a text. A request with an `Idempotency-Key` \
-can be repeated safely: the same key gets the first answer.";
+RFC 3339 in UTC. Unknown fields and query parameters are refused; but where links lead (`/v1/auctions/{id}`, \
+`/v1/unsubscribe`), parameters that tools add to them (`utm_…`, `fbclid`, `_`) are passed over. \
+Whatever can be got can be asked for its head. Every refusal is an RFC 9457 problem with a stable \
+`code`; branch on it, never on a text. A request with an `Idempotency-Key` can be repeated \
+safely: the same key gets the first answer.";

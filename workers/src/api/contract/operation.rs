@@ -7,6 +7,7 @@ use gavel_core::wire::{Code, schema};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::super::identity::body_bytes_max;
 use super::{Parts, problems};
 
 /// The name of the one security scheme.
@@ -186,7 +187,9 @@ impl Operation {
         if let Some(make) = self.body {
             let schema = make(&mut parts.schemas);
             let content = json!({ "application/json": { "schema": schema } });
-            set("requestBody", json!({ "required": true, "content": content }));
+            let room = format!("At most {} bytes.", body_bytes_max(method, path));
+            let body = json!({ "description": room, "required": true, "content": content });
+            set("requestBody", body);
         }
         set("responses", self.responses(method, path, parts));
         Value::Object(written)
@@ -245,6 +248,7 @@ impl Operation {
             Code::Unauthenticated,
             Code::InvalidRequest,
             Code::RateLimited,
+            Code::HeadersTooLarge,
             Code::Internal,
             Code::Unavailable,
         ];

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
+use gavel_core::limits::EMPTY_BODY_BYTES_MAX;
 use serde_json::Value;
 
 use crate::api::contract;
 use crate::api::identity::body_bytes_max;
-use crate::limits::EMPTY_BODY_BYTES_MAX;
 
 const COMMITTED: &str = include_str!("../../../openapi.json");
 
