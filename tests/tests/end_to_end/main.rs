@@ -3,6 +3,7 @@
 //! Each test starts a stack of its own. Modules are themes; a test's name says what is promised.
 
 mod bidding;
+mod clients;
 mod closing;
 mod cluster;
 mod contract;

@@ -141,6 +141,26 @@ async fn only_an_access_token_of_our_pool_and_client_gets_in() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_largest_token_of_cognito_gets_in_and_a_larger_one_is_told_so() -> Result<()> {
+    let gate = Gate::start("128").await?;
+    let ours = Issuer::new("key-of-this-test")?;
+    gate.add_key(&ours);
+    for letter in ["x", "\u{20000}"] {
+        let mut claims = gate.claims();
+        let groups: Vec<String> =
+            (0..100).map(|n| format!("{n:02}{}", letter.repeat(126))).collect();
+        claims["cognito:groups"] = json!(groups);
+        let token = ours.sign(&claims)?;
+        assert_eq!(gate.knock(&token).await?.0, 200, "{} bytes of {letter}", token.len());
+    }
+    let too_long = gate.edge.get("/v1/me/bids", &"x".repeat(80_000)).await?;
+    assert_eq!((too_long.status, too_long.code()), (431, "headers-too-large"), "{too_long:?}");
+    let detail = too_long.body["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("access token"), "{detail}");
+    gate.stack.stop().await
+}
+
+#[tokio::test]
 async fn a_flood_of_unknown_keys_fetches_the_key_set_once_a_cooldown() -> Result<()> {
     for reuse in ["1", "128"] {
         flood(reuse).await?;
