@@ -16,8 +16,6 @@ pub const ACCESS_KEY: &str = "local";
 /// One client a service.
 #[derive(Clone, Debug)]
 pub struct Clients {
-    /// Stacks, where somebody makes the resources of templates.
-    pub cloudformation: aws_sdk_cloudformation::Client,
     /// Accounts and tokens.
     pub cognito: aws_sdk_cognitoidentityprovider::Client,
     /// Tables.
@@ -36,7 +34,6 @@ impl Clients {
     pub fn new(endpoint_url: &str) -> Self {
         let config = config(endpoint_url);
         Self {
-            cloudformation: aws_sdk_cloudformation::Client::new(&config),
             cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             ses: aws_sdk_sesv2::Client::new(&config),
@@ -46,7 +43,9 @@ impl Clients {
     }
 }
 
-fn config(endpoint_url: &str) -> SdkConfig {
+/// How any client of the emulator at `endpoint_url` is made, also of services that only some use.
+#[must_use]
+pub fn config(endpoint_url: &str) -> SdkConfig {
     let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "gavel-local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

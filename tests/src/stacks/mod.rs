@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{Capability, Parameter, Stack};
-use gavel_local::aws::Clients;
+use gavel_local::aws::{self, Clients};
 use gavel_local::provision::{self, Resources};
 use gavel_local::{aws, paths};
 
@@ -49,7 +49,7 @@ impl Stacks {
     /// # Errors
     /// When it cannot be reached, or a stack is not made in time.
     pub async fn create(endpoint_url: &str, plans: impl Iterator<Item = Plan>) -> Result<Self> {
-        let client = Clients::new(endpoint_url).cloudformation;
+        let client = Client::new(&aws::config(endpoint_url));
         let mut stacks = Self {
             client,
             templates: BTreeMap::new(),
