@@ -101,7 +101,6 @@ impl<'a> Limits<'a> {
     ) -> Result<(), Denied> {
         let quota = limiter.quota(self.config);
         let place = store::Place::of(self.config.edge_key.expose(), limiter.name(), identity);
-        let now_ns = ports.now_ns();
         let slot = match store::read(ports, &place).await {
             Ok(slot) => slot,
             Err(error) => {
@@ -109,6 +108,9 @@ impl<'a> Limits<'a> {
                 return Ok(());
             }
         };
+        // Not before: to an older time, what others noted while this one waited would look like use of
+        // all the quota.
+        let now_ns = ports.now_ns();
         match quota.decide(slot.tat_ns(&place), now_ns) {
             Verdict::Allowed { tat_ns, .. } if count => {
                 let slot = slot.with(&place, tat_ns, now_ns);

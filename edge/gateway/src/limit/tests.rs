@@ -54,3 +54,24 @@ async fn a_broken_store_limits_nobody() {
         assert_eq!(limits.take(&fake, Limiter::User, "ada").await, Ok(()));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_long_for_the_store_is_not_refused_for_what_others_did_meanwhile() {
+    let (fake, config) = (Fake::new(), config());
+    let limits = Limits::new(&config);
+    fake.store_latency_ms.set(60_000);
+    let late = limits.take(&fake, Limiter::User, "ada");
+    let others = async {
+        fake.store_latency_ms.set(0);
+        // At the very rate that is allowed, until the late one is through.
+        for _ in 0..700 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(limits.take(&fake, Limiter::User, "ada").await, Ok(()));
+        }
+    };
+    let began = tokio::time::Instant::now();
+    let late = async { (late.await, began.elapsed()) };
+    let ((late, took), ()) = futures::join!(late, others);
+    assert!(took > Duration::from_secs(3), "it waited {took:?}");
+    assert_eq!(late, Ok(()));
+}
