@@ -34,6 +34,10 @@ pub(crate) async fn open(
     cause: OpenCause,
 ) -> Result<(AuctionRecord, Auction), OpenError> {
     catalog.begin_opening(id, cause, ledger.now_of(id).await?).await?;
+    if cause == OpenCause::Seller {
+        // Should this end here, the timer knows of it and goes on.
+        ledger.wakes().schedule_changed();
+    }
     let record = catalog.get(id).await?;
     let state = match record.status {
         // Not its time any more: its seller changed it meanwhile, and may go on changing it.

@@ -56,8 +56,10 @@ pub(crate) const DECISION_MAX: Duration = Duration::from_secs(3);
 pub(crate) const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(3);
 /// How often a waiting acknowledgement looks for itself, in case a wake-up was lost.
 pub(crate) const ACKNOWLEDGE_POLL: Duration = Duration::from_millis(100);
-/// Silence after which the wake-up subscription is made anew; polling covers the gap.
-pub(crate) const WAKE_SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Silence after which the wake-up subscription is made anew; polling covers the gap. The node is asked
+/// after half of it whether it is there, two commands a second, and answers in under a millisecond; so
+/// long can wake-ups be missed without anybody's knowing.
+pub(crate) const WAKE_SILENCE_MAX: Duration = Duration::from_secs(1);
 /// Events read from a log in one call when catching up.
 pub(crate) const CATCH_UP_EVENTS_MAX: usize = 1_000;
 
@@ -71,9 +73,10 @@ pub(crate) const SQS_BATCH_MESSAGES_MAX: usize = 10;
 pub(crate) const MESSAGE_BYTES_MAX: usize = 100_000;
 /// Events in one message, so that the consumer's 25-item writes stay few for each.
 pub(crate) const MESSAGE_EVENTS_MAX: usize = 200;
-/// How often an idle relay looks at its outbox, in case a wake-up was lost.
+/// How often outboxes are looked at, in case a wake-up was lost: so much later is a bid acknowledged then.
+/// One command a shard, which is 32 a second for the usual eight.
 pub(crate) const OUTBOX_POLL: Duration = Duration::from_millis(250);
-/// How long a relay owns a shard without renewing; it renews at every look. Bids of a crashed relay's
+/// How long a relay owns a shard without renewing; it renews while it works. Bids of a crashed relay's
 /// shard wait this long for the next one, so it is well below [`ACKNOWLEDGE_MAX`].
 pub(crate) const RELAY_LEASE: Duration = Duration::from_millis(1_200);
 /// Events that wait for the notification queue, in all shards together, which have equal parts of it:
@@ -87,18 +90,34 @@ pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 // ---- timer --------------------------------------------------------------------------------------
 
-/// How often deadlines are looked at; well inside the 250 ms an idle machine may be late.
+/// How often a shard's deadlines are looked at while wake-ups are not heard, and at most because of them;
+/// well inside the 250 ms an idle machine may be late.
 pub(crate) const TIMER_TICK: Duration = Duration::from_millis(50);
+/// How often they are looked at while wake-ups are heard and nothing is due; two commands a shard. Well
+/// below the five seconds that the shortest auction lasts, so that no end is unknown when it comes.
+pub(crate) const TIMER_NET: Duration = Duration::from_secs(1);
+/// How much later a timer looks, by chance, than when it could: longer than it takes to close an auction,
+/// so that several seldom try the same one, and shorter than [`TIMER_TICK`].
+pub(crate) const TIMER_SPREAD: Duration = Duration::from_millis(20);
+/// Longest pause between two tries to look at a shard's deadlines: when it is back, nothing there should
+/// close much later for it.
+pub(crate) const LOOK_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// How long the worst lateness is kept for whoever collects metrics, at least; at most twice that.
 pub(crate) const LATENESS_KEPT: Duration = Duration::from_secs(60);
-/// How often the catalogue is asked what opens now: an opening is at most this late, and the question
-/// is one small index read.
+/// How often the catalogue is asked what opens now while wake-ups are not heard, and at most because of
+/// them: what is scheduled for at once opens at most this late. The questions are two small index reads.
 pub(crate) const OPENING_TICK: Duration = Duration::from_millis(200);
-/// Auctions opened, closed or recorded at once by one worker; each waits on Redis and PostgreSQL, not on the CPU.
+/// How often it is asked while wake-ups are heard and nothing is to open before.
+pub(crate) const OPENING_NET: Duration = Duration::from_secs(1);
+/// The same of opening, which takes longer, as the catalogue has a part in it.
+pub(crate) const OPENING_SPREAD: Duration = Duration::from_millis(50);
+/// How long after its time an auction is opened: what a shard's clock, estimated in whole milliseconds,
+/// may be behind. Asked a moment too early, it would refuse, and open only after another
+/// [`OPENING_TICK`].
+pub(crate) const OPENING_LAG: Duration = Duration::from_millis(5);
+/// Auctions opened or recorded at once by one worker, or closed in one shard; each waits on Redis and
+/// PostgreSQL, not on the CPU.
 pub(crate) const AUCTIONS_AT_ONCE_MAX: usize = 16;
-/// How long a look at all shards waits for the slow ones, whose answers come with a later look. With
-/// [`TIMER_TICK`] well inside the same 250 ms, so that a lost node makes no other auction late.
-pub(crate) const LOOK_PATIENCE: Duration = Duration::from_millis(50);
 /// Due auctions handled in one look at one shard.
 pub(crate) const DUE_AUCTIONS_MAX: usize = 100;
 
@@ -335,6 +354,9 @@ pub(crate) const PLAYBACK_TOKEN_LIFE_S: u64 = 570;
 /// How often channels are looked after. An auction without a channel waits this long, and as long
 /// again for each of the few calls that make one.
 pub(crate) const VIDEO_TICK: Duration = Duration::from_secs(1);
+/// Ticks between two looks at the stock of channels after there was nothing to do for a while: the first
+/// auction that then finds the stock empty has its channel three seconds later.
+pub(crate) const VIDEO_REST_TICKS: u32 = 4;
 /// How long a worker has a step of a channel for itself: two turns and two calls of IVS with room to
 /// spare. When it dies, the step waits this long for the next worker.
 pub(crate) const VIDEO_LEASE: Duration = Duration::from_secs(20);

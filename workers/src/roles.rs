@@ -138,7 +138,7 @@ impl Worker {
             tracing::warn!(?error, "PostgreSQL does not answer; starting without it");
         }
         let wakes = Wakes::new(&redis);
-        let ledger = Ledger::new(&redis, wakes.relayed.clone(), config.acknowledge);
+        let ledger = Ledger::new(&redis, wakes.clone(), config.acknowledge);
         let key = config.playback_key.as_ref().and_then(PlaybackKey::parse);
         let video = Video::new(&catalog, clients.ivs(), config.deployment.clone(), key);
         let (stop_api, stop) = (CancellationToken::new(), CancellationToken::new());
@@ -150,6 +150,8 @@ impl Worker {
         let (redis, wakes) = (self.redis.clone(), self.wakes.clone());
         let listening = ledger::listen(redis, wakes, WAKE_SILENCE_MAX, self.stop.clone());
         tasks.start("wake-ups", listening);
+        let (redis, wakes) = (self.redis.clone(), self.wakes.clone());
+        tasks.start("wake-ups of others", ledger::tell(redis, wakes, self.stop.clone()));
     }
 
     fn relay(&self, tasks: &mut Tasks) {
@@ -162,6 +164,8 @@ impl Worker {
             let (redis, wakes) = (self.redis.clone(), self.wakes.clone());
             tasks.start(name, relay::run(redis, wakes, outlet, queue, self.stop.clone()));
         }
+        let (redis, wakes) = (self.redis.clone(), self.wakes.clone());
+        tasks.start("watch of the outboxes", relay::watch(redis, wakes, self.stop.clone()));
     }
 
     fn bids(&self) -> history::DynamoBidHistory {

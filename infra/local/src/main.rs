@@ -5,6 +5,7 @@
 
 mod down;
 mod furnish;
+mod idle;
 mod lock;
 mod smoke;
 mod status;
@@ -34,6 +35,8 @@ enum Command {
     Down,
     /// Say whether a stack runs and which of its parts answer.
     Status,
+    /// Measure what the running stack costs: CPU of each part, commands of Redis.
+    Idle(idle::Arguments),
     /// Run one auction against the running stack and check every trace it leaves.
     Smoke,
     /// Serve a fake of Amazon IVS.
@@ -60,6 +63,7 @@ async fn main() -> ExitCode {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Down => down::run().await,
         Command::Status => status::run().await,
+        Command::Idle(arguments) => idle::run(arguments).await,
         Command::Smoke => smoke::run().await,
         Command::FakeIvs { listen, port, file } => fake_ivs(listen, port, file).await,
         Command::Provision(arguments) => furnish::run(arguments).await,

@@ -6,7 +6,7 @@
 //!
 //! Invariant: only processes started here, and their descendants, are ever signalled.
 
-mod tree;
+pub mod tree;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};

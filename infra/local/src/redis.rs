@@ -114,6 +114,21 @@ pub async fn ask<T: FromRedisValue>(node: &Service, command: &[&str]) -> Result<
         .with_context(|| format!("{} at {}", command.join(" "), node.name()))
 }
 
+/// How many commands the node at `url` has been asked for since it started, those inside scripts included.
+///
+/// # Errors
+/// When it does not answer in time.
+pub async fn commands_processed(url: &str) -> Result<u64> {
+    let asking = async {
+        let mut connection = Client::open(url)?.get_multiplexed_async_connection().await?;
+        let stats: String = ::redis::cmd("INFO").arg("stats").query_async(&mut connection).await?;
+        let value = stats.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
+        Ok(value.context("no such figure")?.trim().parse()?)
+    };
+    let answer = tokio::time::timeout(limits::PROBE_TIMEOUT, asking).await;
+    answer.context("no answer").flatten().with_context(|| format!("asking {url}"))
+}
+
 fn spec(name: &str, dir: &Path, logs: &Path, port: &Port) -> Result<Spec> {
     let data = dir.join(name);
     fs::create_dir_all(&data).with_context(|| format!("making {}", data.display()))?;

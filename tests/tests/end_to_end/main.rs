@@ -12,6 +12,7 @@ mod messages;
 mod opening;
 mod outage;
 mod requests;
+mod rest;
 mod reuse;
 mod secrets;
 mod terms;

@@ -28,6 +28,7 @@ use crate::video::Video;
 /// `POST /v1/auctions`: 201, or 200 for a repeat.
 pub(super) async fn create(
     State(catalog): State<Catalog>,
+    State(ledger): State<Ledger>,
     State(policy): State<Arc<Policy>>,
     State(video): State<Video>,
     caller: SignedIn,
@@ -50,6 +51,9 @@ pub(super) async fn create(
         // A repeat gets the first answer, whatever has become impossible since.
         Err(refusal) => catalog.created(&new).await?.ok_or(refusal)?,
     };
+    if request.terms.opens_at.is_some() {
+        ledger.wakes().schedule_changed();
+    }
     if created.record.playback_url.is_none() {
         created.record.playback_url = video.assign(&created.record.id).await;
     }
@@ -102,7 +106,7 @@ pub(super) async fn list(
 
 /// The ledger's state of an auction in a list, unless it cannot be had.
 async fn live(ledger: &Ledger, id: &AuctionId) -> Option<(Auction, Timestamp)> {
-    match ledger.look(id).await {
+    match ledger.state_and_time(id).await {
         Ok(state) => state,
         Err(error) => {
             tracing::warn!(auction = %id, ?error, "listed without its live state");
@@ -120,7 +124,8 @@ pub(super) async fn show(
 ) -> Result<Json<AuctionView>, ApiError> {
     let record = catalog.get(&id).await?;
     // What is closed in the catalogue never changes again.
-    let live = if record.status == Status::Closed { None } else { ledger.look(&id).await? };
+    let live =
+        if record.status == Status::Closed { None } else { ledger.state_and_time(&id).await? };
     let live = live.as_ref().map(|(state, now)| (state, *now));
     Ok(Json(auction_view(record, live, caller.user())))
 }
@@ -132,12 +137,12 @@ pub(super) async fn state(
     _: Caller,
     AuctionPath(id): AuctionPath,
 ) -> Result<Json<StateView>, ApiError> {
-    let (state, now) = match ledger.look(&id).await? {
+    let (state, now) = match ledger.state_and_time(&id).await? {
         Some(seen) => seen,
         None => match catalog.get(&id).await?.state() {
             Some(known) => (known, ledger.now_of(&id).await?),
             // It is open: it may have been opened between the two looks.
-            None => ledger.look(&id).await?.ok_or(LOST)?,
+            None => ledger.state_and_time(&id).await?.ok_or(LOST)?,
         },
     };
     Ok(Json(StateView::of(&state, now)))

@@ -91,7 +91,7 @@ async fn drive(
         && !ledger.first_use(&id, caller.request_id()).await?
     {
         // Replayed, it would undo what was done since. The others change nothing when asked again.
-        let live = ledger.look(&id).await?;
+        let live = ledger.state_and_time(&id).await?;
         let live = live.as_ref().map(|(state, now)| (state, *now));
         return Ok(Json(auction_view(record, live, Some(&caller.user))));
     }

@@ -43,6 +43,9 @@ pub(super) async fn edit(
         let edited = edit.apply(&record.request(), now)?;
         private_if_offered(&video, edited.private)?;
         if catalog.edit(&record, &edited).await? {
+            if edited.terms.opens_at.is_some() {
+                ledger.wakes().schedule_changed();
+            }
             return show(catalog.get(&id).await?);
         }
         // Changed or opened by somebody else meanwhile: the change is laid over that.

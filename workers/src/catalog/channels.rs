@@ -136,7 +136,7 @@ impl Catalog {
 
 impl Channels {
     /// Mints slots of one kind until there is one for every auction that waits, and `spare` more; at
-    /// most `most` at once. Retires what is more than that. Gives how many were minted.
+    /// most `most` at once. Retires what is more than that. Gives how many were minted or retired.
     pub(crate) async fn mint(
         &self,
         private: bool,
@@ -152,11 +152,11 @@ impl Channels {
             let wanted = wanted.bind(private).bind(i64::from(spare)).bind(VIDEO_OF_A_SELLER_MAX);
             let wanted: i64 = wanted.fetch_one(&mut *transaction).await?;
             let surplus = query!("retire_surplus.sql").bind(private).bind(wanted);
-            surplus.execute(&mut *transaction).await?;
+            let retired = surplus.execute(&mut *transaction).await?.rows_affected();
             let mint = query!("mint.sql").bind(private).bind(wanted).bind(i64::from(most));
             let minted = mint.execute(&mut *transaction).await?.rows_affected();
             transaction.commit().await?;
-            Ok(minted)
+            Ok(minted.saturating_add(retired))
         })
         .await
     }
@@ -198,13 +198,14 @@ impl Channels {
     }
 
     /// Retires the channels of auctions that have been known to be over for longer than `farewell`, and
-    /// those of the wrong kind at once.
-    pub(crate) async fn retire(&self, farewell: Duration) -> Result<(), CatalogError> {
-        in_time(query!("mark_over.sql").execute(&self.pool)).await?;
+    /// those of the wrong kind at once. Gives whether it changed anything.
+    pub(crate) async fn retire(&self, farewell: Duration) -> Result<bool, CatalogError> {
+        let over = in_time(query!("mark_over.sql").execute(&self.pool)).await?;
         let closed = query!("retire_closed.sql").bind(farewell.as_secs_f64());
-        in_time(closed.execute(&self.pool)).await?;
-        in_time(query!("retire_wrong_kind.sql").execute(&self.pool)).await?;
-        in_time(query!("forget_revoked.sql").execute(&self.pool)).await.map(drop)
+        let closed = in_time(closed.execute(&self.pool)).await?;
+        let wrong = in_time(query!("retire_wrong_kind.sql").execute(&self.pool)).await?;
+        let revoked = in_time(query!("forget_revoked.sql").execute(&self.pool)).await?;
+        Ok([over, closed, wrong, revoked].iter().any(changed))
     }
 
     /// A channel that has a step to be taken now, for this worker alone during `lease`.

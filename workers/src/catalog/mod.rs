@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgQueryResult};
 use sqlx::types::Json;
+use sqlx::types::time::OffsetDateTime;
 use sqlx::{Executor as _, PgPool, Postgres};
 
 pub use self::error::{CatalogError, Cause};
@@ -187,6 +188,13 @@ impl Catalog {
             Ok(DueToOpen { id: AuctionId::parse(id)?, cause: row::cause(cause)? })
         };
         due.iter().map(read).collect::<Result<_, _>>().map_err(CatalogError::Broken)
+    }
+
+    /// When the first of the auctions opens whose time has not come at `now`.
+    pub async fn next_opening(&self, now: Timestamp) -> Result<Option<Timestamp>, CatalogError> {
+        let query = sqlx::query_scalar(include_str!("queries/next_opening.sql")).bind(instant(now));
+        let next: Option<OffsetDateTime> = in_time(query.fetch_one(&self.pool)).await?;
+        next.map(timestamp).transpose().map_err(CatalogError::Broken)
     }
 
     /// Notes that an auction is live or paused, unless the catalogue knows better already.

@@ -26,6 +26,9 @@ pub(crate) enum Outlet {
 }
 
 impl Outlet {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Bids, Self::Messages];
+
     /// Its name in metrics and logs.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -178,7 +181,7 @@ mod tests {
         let shard = keys.shard(&id);
         let of_auction = [keys.state(&id), keys.log(&id), keys.ids(&id)];
         let of_shard = [Keys::deadlines(shard), Keys::unrecorded(shard)].into_iter();
-        let of_outlets = [Outlet::Bids, Outlet::Messages]
+        let of_outlets = Outlet::ALL
             .into_iter()
             .flat_map(|outlet| [Keys::outbox(shard, outlet), Keys::relay_lease(shard, outlet)]);
         let of_shard = of_shard.chain(of_outlets);

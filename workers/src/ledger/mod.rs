@@ -10,7 +10,7 @@ mod cluster;
 mod connection;
 mod error;
 pub(crate) mod keys;
-mod looks;
+mod look;
 mod mailboxes;
 mod node;
 mod script;
@@ -30,10 +30,9 @@ use gavel_core::time::Timestamp;
 use gavel_core::wire::{BidReceipt, Level};
 use tokio::sync::oneshot;
 
-use self::acknowledge::Relayed;
 use self::batch::Answer;
 use self::clock::Clock;
-use self::looks::Looks;
+use self::keys::Shard;
 use self::mailboxes::{Bounds, Mailboxes};
 use self::sequencer::Job;
 use self::store::Store;
@@ -41,9 +40,9 @@ use crate::limits::DECISION_MAX;
 
 pub(crate) use self::connection::{Connection, Redis, connect};
 pub use self::error::LedgerError;
+pub(crate) use self::look::{Due, Look};
 pub(crate) use self::script::Script;
-pub(crate) use self::store::Waiting;
-pub(crate) use self::wake::{Wakes, listen};
+pub(crate) use self::wake::{Wakes, listen, tell};
 
 /// An accepted bid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,25 +62,27 @@ pub struct Ledger {
 struct Inner {
     store: Store,
     clock: Arc<Clock>,
-    relayed: Relayed,
+    wakes: Wakes,
     level: Level,
     mailboxes: Mailboxes,
-    due: Looks,
-    unrecorded: Looks,
 }
 
 impl Ledger {
     /// A ledger on `redis` that answers bids once they reached `level`.
-    pub(crate) fn new(redis: &Redis, relayed: Relayed, level: Level) -> Self {
-        Self::bounded(redis, relayed, level, Bounds::default())
+    pub(crate) fn new(redis: &Redis, wakes: Wakes, level: Level) -> Self {
+        Self::bounded(redis, wakes, level, Bounds::default())
     }
 
-    fn bounded(redis: &Redis, relayed: Relayed, level: Level, bounds: Bounds) -> Self {
+    fn bounded(redis: &Redis, wakes: Wakes, level: Level, bounds: Bounds) -> Self {
         let (store, clock) = (redis.store(), Arc::new(Clock::default()));
-        let mailboxes = Mailboxes::new(store.clone(), clock.clone(), relayed.clone(), bounds);
-        let (due, unrecorded) = (Looks::default(), Looks::default());
-        let inner = Inner { store, clock, relayed, level, mailboxes, due, unrecorded };
-        Self { inner: Arc::new(inner) }
+        let relayed = wakes.relayed.clone();
+        let mailboxes = Mailboxes::new(store.clone(), clock.clone(), relayed, bounds);
+        Self { inner: Arc::new(Inner { store, clock, wakes, level, mailboxes }) }
+    }
+
+    /// What wakes those that look after this ledger's auctions.
+    pub(crate) fn wakes(&self) -> &Wakes {
+        &self.inner.wakes
     }
 
     /// Opens a scheduled auction. Opening it again changes nothing.
@@ -119,7 +120,7 @@ impl Ledger {
             Answer::Done(_) => return Err(LedgerError::Unavailable("answer of no bid".to_owned())),
         };
         if self.inner.level == Level::Queue {
-            self.inner.relayed.wait(&self.inner.store, auction, event.position).await?;
+            self.inner.wakes.relayed.wait(&self.inner.store, auction, event.position).await?;
         }
         match &event.kind {
             EventKind::Bid(accepted) => {
@@ -135,7 +136,7 @@ impl Ledger {
     }
 
     /// The live state and the clock it is decided by; `None` for an auction that was never opened.
-    pub async fn look(
+    pub async fn state_and_time(
         &self,
         auction: &AuctionId,
     ) -> Result<Option<(Auction, Timestamp)>, LedgerError> {
@@ -181,25 +182,26 @@ impl Ledger {
         Ok(store.first_use(store.shard_of_user(user), request_id).await?)
     }
 
-    /// Live auctions whose time is up, each by the clock of its own shard. A shard in trouble keeps
-    /// no other one's auctions waiting.
-    pub(crate) async fn due(&self) -> Result<Vec<Waiting>, LedgerError> {
-        let (store, clock) = (&self.inner.store, &self.inner.clock);
-        let look = |shard| {
-            let (store, clock) = (store.clone(), clock.clone());
-            async move { store.due(shard, clock.now(&store, shard).await?).await }
-        };
-        self.inner.due.all(store.shards(), look).await
+    /// Every shard there is.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = Shard> {
+        self.inner.store.shards()
     }
 
-    /// Closed auctions whose result is not recorded elsewhere yet; shards as in [`Ledger::due`].
-    pub(crate) async fn unrecorded(&self) -> Result<Vec<Waiting>, LedgerError> {
+    /// Looks at the auctions of a shard that are to close or were closed, by the clock of the shard.
+    pub(crate) async fn look(&self, shard: Shard) -> Result<Look, LedgerError> {
         let (store, clock) = (&self.inner.store, &self.inner.clock);
-        let look = |shard| {
-            let (store, clock) = (store.clone(), clock.clone());
-            async move { store.unrecorded(shard, clock.now(&store, shard).await?).await }
-        };
-        self.inner.unrecorded.all(store.shards(), look).await
+        let (deadlines, unrecorded) =
+            futures::try_join!(store.deadlines(shard), store.any_unrecorded(shard))?;
+        if deadlines.is_empty() {
+            return Ok(Look { unrecorded, ..Look::default() });
+        }
+        Ok(Look::at(clock.now(store, shard).await?, deadlines, unrecorded))
+    }
+
+    /// Closed auctions of a shard whose result is not recorded elsewhere yet; of many, the first.
+    pub(crate) async fn unrecorded(&self, shard: Shard) -> Result<Vec<AuctionId>, LedgerError> {
+        let closed = self.inner.store.unrecorded(shard).await?;
+        Ok(closed.into_iter().map(|(auction, _)| auction).collect())
     }
 
     /// Tells that the result of a closed auction is recorded elsewhere.

@@ -1,7 +1,6 @@
 //! Reading and writing live auctions in Redis. Decides nothing.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use gavel_core::auction::{Auction, Event, EventKind, Phase};
 use gavel_core::ids::{AuctionId, BidId, UserId};
@@ -45,14 +44,6 @@ pub(super) struct Loaded {
     pub(super) ids: Option<HashMap<BidId, Event>>,
     /// The log position up to which events have left the outbox.
     pub(super) relayed: u64,
-}
-
-/// An auction that waits for something, and for how long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Waiting {
-    pub(crate) auction: AuctionId,
-    /// By the clock of its shard, when it was looked at.
-    pub(crate) age: Duration,
 }
 
 /// Redis, as the ledger uses it.
@@ -214,43 +205,46 @@ impl Store {
         Ok(relayed.unwrap_or(0))
     }
 
-    /// A shard's auctions whose deadline is at or before `now`.
-    pub(super) async fn due(
+    /// When a shard's auctions are to close: the first [`DUE_AUCTIONS_MAX`], earliest first.
+    pub(super) async fn deadlines(
         &self,
         shard: Shard,
-        now: Timestamp,
-    ) -> Result<Vec<Waiting>, StoreError> {
-        self.waiting(shard, Keys::deadlines(shard), now).await
+    ) -> Result<Vec<(AuctionId, Timestamp)>, StoreError> {
+        self.first_of(shard, Keys::deadlines(shard)).await
     }
 
-    /// A shard's auctions closed at or before `now` whose result is not recorded elsewhere yet.
+    /// Whether a shard has a closed auction whose result is not recorded elsewhere yet.
+    pub(super) async fn any_unrecorded(&self, shard: Shard) -> Result<bool, StoreError> {
+        let mut command = redis::cmd("EXISTS");
+        command.arg(Keys::unrecorded(shard));
+        Ok(self.redis.query(shard, &command).await?)
+    }
+
+    /// A shard's closed auctions whose result is not recorded elsewhere yet, and when they were closed:
+    /// the first [`DUE_AUCTIONS_MAX`].
     pub(super) async fn unrecorded(
         &self,
         shard: Shard,
-        now: Timestamp,
-    ) -> Result<Vec<Waiting>, StoreError> {
-        self.waiting(shard, Keys::unrecorded(shard), now).await
+    ) -> Result<Vec<(AuctionId, Timestamp)>, StoreError> {
+        self.first_of(shard, Keys::unrecorded(shard)).await
     }
 
-    async fn waiting(
+    async fn first_of(
         &self,
         shard: Shard,
         set: String,
-        now: Timestamp,
-    ) -> Result<Vec<Waiting>, StoreError> {
-        let mut command = redis::cmd("ZRANGEBYSCORE");
-        command.arg(set).arg("-inf").arg(now.as_ms()).arg("WITHSCORES");
-        command.arg("LIMIT").arg(0).arg(DUE_AUCTIONS_MAX);
+    ) -> Result<Vec<(AuctionId, Timestamp)>, StoreError> {
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(set).arg(0).arg(DUE_AUCTIONS_MAX.saturating_sub(1)).arg("WITHSCORES");
         let found: Vec<(String, i64)> = self.redis.query(shard, &command).await?;
-        let waiting = |(text, since): (String, i64)| {
+        let read = |(text, at): (String, i64)| {
             let Ok(auction) = AuctionId::parse(&text) else {
                 tracing::error!(member = text, "not an auction, passed over");
                 return None;
             };
-            let age_ms = u64::try_from(now.as_ms().saturating_sub(since)).unwrap_or(0);
-            Some(Waiting { auction, age: Duration::from_millis(age_ms) })
+            Some((auction, Timestamp::from_ms(at)))
         };
-        Ok(found.into_iter().filter_map(waiting).collect())
+        Ok(found.into_iter().filter_map(read).collect())
     }
 
     /// Notes that the result of a closed auction is recorded elsewhere.

@@ -4,11 +4,16 @@
 //! again: an outage of what the handler needs costs a receive an hour, not a few in a minute, after
 //! which the queue would give up on it. A dead letter is given back at once each time, so that the
 //! queue's redrive policy soon moves it to the dead-letter queue.
+//!
+//! While the queue is empty, one reader of a process waits at it and the others wait for that one: as
+//! soon as it has received something, the next one asks. So a queue at rest costs one poll at a time, and
+//! no message waits for a reader that is free.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -35,11 +40,11 @@ impl<H: Handler> Reader<H> {
     /// Reads until `stop`; then finishes what is at hand, within
     /// [`DRAIN_MAX`](crate::limits::DRAIN_MAX) if one attempt takes no longer.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut workers = JoinSet::new();
+        let (mut workers, idle) = (JoinSet::new(), Arc::new(Mutex::new(())));
         for _ in 0..self.workers {
             let (queue, handler) = (self.queue.clone(), self.handler.clone());
-            let stop = stop.clone();
-            workers.spawn(async move { Worker { queue, handler, stop }.run().await });
+            let (idle, stop) = (idle.clone(), stop.clone());
+            workers.spawn(async move { Worker { queue, handler, idle, stop }.run().await });
         }
         workers.join_all().await;
     }
@@ -48,17 +53,28 @@ impl<H: Handler> Reader<H> {
 struct Worker<H> {
     queue: Queue,
     handler: Arc<H>,
+    /// Held by whoever waits at a queue that was empty.
+    idle: Arc<Mutex<()>>,
     stop: CancellationToken,
 }
 
 impl<H: Handler> Worker<H> {
     async fn run(&self) {
-        let mut pause = HOLD_PAUSE_MIN;
+        let (mut pause, mut empty) = (HOLD_PAUSE_MIN, true);
         while !self.stop.is_cancelled() {
+            let waiting = match empty {
+                true => self.stop.run_until_cancelled(self.idle.lock()).await,
+                false => None,
+            };
+            if self.stop.is_cancelled() {
+                return;
+            }
             // Not given up when told to stop: what it may bring would stay hidden from everybody.
-            match self.queue.receive().await {
+            let received = self.queue.receive().await;
+            drop(waiting);
+            match received {
                 Ok(received) => {
-                    pause = HOLD_PAUSE_MIN;
+                    (pause, empty) = (HOLD_PAUSE_MIN, received.is_empty());
                     self.settle(received).await;
                 }
                 Err(error) => {

@@ -1,11 +1,13 @@
-//! What waits in the outboxes, as gauges for whoever watches. Every relay tells of all shards, also of
-//! those that another one works on, or none.
+//! What waits in the outboxes, as gauges for whoever watches. Every process with the role tells of all
+//! shards, also of those that another one works on, or none. An outbox that was empty a moment ago is not
+//! asked again.
 
 use std::time::Duration;
 
 use redis::RedisResult;
 use tokio_util::sync::CancellationToken;
 
+use super::watch::Filled;
 use crate::ledger::keys::{Keys, Outlet};
 use crate::ledger::{Redis, Script};
 use crate::limits::BACKLOG_TICK;
@@ -28,18 +30,20 @@ struct Backlog {
     age: Duration,
 }
 
-/// Tells until `stop` what waits for `outlet`.
-pub(super) async fn tell(redis: Redis, outlet: Outlet, stop: CancellationToken) {
+/// Tells until `stop` what waits for each outlet.
+pub(super) async fn tell(redis: &Redis, filled: &Filled, stop: &CancellationToken) {
     let script = Script::new(BACKLOG);
     while tokio::time::timeout(BACKLOG_TICK, stop.cancelled()).await.is_err() {
-        publish(outlet, look(&redis, outlet, &script).await);
+        for outlet in Outlet::ALL {
+            publish(outlet, look(redis, outlet, filled, &script).await);
+        }
     }
 }
 
 /// What waits in the shards that answer: a lost one must not hide what waits in the others.
-async fn look(redis: &Redis, outlet: Outlet, script: &Script) -> Backlog {
+async fn look(redis: &Redis, outlet: Outlet, filled: &Filled, script: &Script) -> Backlog {
     let mut all = Backlog::default();
-    for shard in redis.keys.shards() {
+    for shard in redis.keys.shards().filter(|shard| filled.is(*shard, outlet)) {
         let keys = [Keys::outbox(shard, outlet)];
         let looked: RedisResult<(u64, u64)> =
             script.call(shard, &keys).query(&redis.connection).await;
@@ -49,8 +53,7 @@ async fn look(redis: &Redis, outlet: Outlet, script: &Script) -> Backlog {
                 all.age = all.age.max(Duration::from_millis(age_ms));
             }
             Err(error) => {
-                metrics::counter!("gavel_relay_failures_total", "outlet" => outlet.name())
-                    .increment(1);
+                super::failed(outlet);
                 tracing::warn!(shard, ?outlet, ?error, "an outbox could not be looked at");
             }
         }

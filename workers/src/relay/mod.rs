@@ -4,11 +4,20 @@
 //! An entry leaves the outbox only after SQS has accepted it, so a crash between the two sends it
 //! again: whoever reads the queue must not mind. One relay works on a shard at a time (a lease), which
 //! keeps an auction's messages in order; were two to overlap, the result would still be complete.
+//!
+//! A relay holds its lease only while it works. At rest it waits to be woken: by the wake-up that every
+//! commit publishes, and by [`watch`], which looks at all outboxes every
+//! [`OUTBOX_POLL`](crate::limits::OUTBOX_POLL) and wakes whoever has something to do. So a lost wake-up
+//! costs a bid at most that interval, and the entries of a relay that died are taken on as soon as its
+//! lease is over: at rest there is none to wait for.
 
 mod backlog;
 mod message;
 mod outbox;
 mod queue;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 use std::time::Duration;
 
@@ -20,9 +29,10 @@ use tokio_util::sync::CancellationToken;
 use self::message::pack;
 use self::outbox::Outbox;
 pub(crate) use self::queue::EventQueue;
+pub(crate) use self::watch::watch;
 use crate::ledger::keys::{Outlet, Shard};
 use crate::ledger::{Redis, Wakes};
-use crate::limits::{OUTBOX_POLL, RELAY_LEASE, RETRY_PAUSE_MAX};
+use crate::limits::RETRY_PAUSE_MAX;
 
 /// The body of one message: consecutive events of one auction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +51,7 @@ impl EventBatch {
 }
 
 /// Relays every shard's outbox for `outlet` into `queue` until `stop`, then finishes the round at hand.
+/// Takes a [`watch`] in the same process.
 pub(crate) async fn run(
     redis: Redis,
     wakes: Wakes,
@@ -53,7 +64,6 @@ pub(crate) async fn run(
         let outbox = Outbox::new(&redis, shard, outlet);
         shards.spawn(relay_shard(shard, outbox, wakes.clone(), queue.clone(), stop.clone()));
     }
-    shards.spawn(backlog::tell(redis, outlet, stop));
     // A shard that panics takes the role with it: a silent shard would answer no bid for ever.
     shards.join_all().await;
 }
@@ -67,31 +77,32 @@ async fn relay_shard(
 ) {
     let mut pause = Duration::ZERO;
     while !stop.is_cancelled() {
-        let wait = match round(&outbox, &queue).await {
+        match round(&outbox, &queue).await {
             Ok(Round::Sent) => {
                 pause = Duration::ZERO;
                 continue;
             }
-            Ok(Round::Empty) => {
-                pause = Duration::ZERO;
-                OUTBOX_POLL
-            }
-            Ok(Round::NotOurs) => RELAY_LEASE / 4,
+            // What another one is at is looked at again and again while it waits.
+            Ok(Round::Empty | Round::NotOurs) => pause = Duration::ZERO,
             Err(error) => {
                 pause = (pause * 2).clamp(Duration::from_millis(50), RETRY_PAUSE_MAX);
+                failed(outbox.outlet);
                 let outlet = outbox.outlet.name();
-                metrics::counter!("gavel_relay_failures_total", "outlet" => outlet).increment(1);
                 tracing::warn!(shard, outlet, error = ?error, "outbox not relayed, trying again");
-                pause
             }
-        };
+        }
         tokio::select! {
             () = stop.cancelled() => {}
             () = wakes.outbox(shard, outbox.outlet), if pause.is_zero() => {}
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(pause), if !pause.is_zero() => {}
         }
     }
     outbox.release().await;
+}
+
+/// Counts a failure, for the alarm.
+fn failed(outlet: Outlet) {
+    metrics::counter!("gavel_relay_failures_total", "outlet" => outlet.name()).increment(1);
 }
 
 enum Round {

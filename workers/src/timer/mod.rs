@@ -1,27 +1,45 @@
 //! Opens and closes auctions on time and sees that their result is recorded, exactly once and never
 //! lost.
 //!
-//! Three loops, so that a catalogue in trouble never delays a close: one closes what is due in the
-//! ledger, one records in the catalogue what was closed, one opens what the catalogue has scheduled
-//! for now. What is closed stays on the second list until the catalogue has it, and what is being
-//! opened on the third until the catalogue knows, so a timer that dies in between leaves the work for
-//! the next look, its own or another worker's. Any number of timers may run: the ledger's commit lets
-//! one of them win, and asking again changes nothing.
+//! Closing, recording and opening are apart, so that a catalogue in trouble never delays a close, and
+//! each shard has tasks of its own, so that one in trouble delays no other. What is closed stays on a
+//! list in its shard until the catalogue has it, and what is being opened on one in the catalogue until
+//! that is done, so a timer that dies in between leaves the work for the next look, its own or another
+//! worker's. Any number of timers may run: the ledger's commit lets one of them win, and asking again
+//! changes nothing.
+//!
+//! Nobody ticks. Whoever looks learns when the next auction is due and sleeps until then; what changes
+//! meanwhile, it is woken for. Where wake-ups are not heard, it looks as often as if there were none,
+//! and where one is lost although they are heard, a look a second is the net. See `closing` and
+//! `opening` for what that can make late: no end that is known when it is looked for, and no opening
+//! that was scheduled a second before its time.
+//!
+//! All timers would do that in the same moment, and all but one in vain. So each waits a little longer,
+//! by chance, before it looks, and mostly finds that another one was there.
 
+mod closing;
 mod lateness;
+mod opening;
+mod recording;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use gavel_core::ids::AuctionId;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::lateness::Lateness;
-use crate::catalog::{Catalog, CatalogError, DueToOpen};
-use crate::ledger::{Ledger, LedgerError, Waiting};
-use crate::lifecycle::{self, OpenError};
-use crate::limits::{AUCTIONS_AT_ONCE_MAX, OPENING_TICK, RETRY_PAUSE_MAX, TIMER_TICK};
+use crate::catalog::{Catalog, CatalogError};
+use crate::ledger::{Ledger, LedgerError};
+use crate::lifecycle::OpenError;
+use crate::limits::AUCTIONS_AT_ONCE_MAX;
 
 /// Why an auction could not be opened, closed or recorded now. Always tried again.
 #[derive(Debug, thiserror::Error)]
@@ -36,128 +54,58 @@ enum TimerError {
 
 /// Opens, closes and records until `stop`.
 pub(crate) async fn run(ledger: Ledger, catalog: Catalog, stop: CancellationToken) {
-    let closing = keep_closing(ledger.clone(), stop.clone());
-    let recording = keep_recording(ledger.clone(), catalog.clone(), stop.clone());
-    futures::join!(closing, recording, keep_opening(ledger, catalog, stop));
-}
-
-async fn keep_closing(ledger: Ledger, stop: CancellationToken) {
-    let (mut pause, lateness) = (TIMER_TICK, Lateness::new());
-    while !stopped_within(pause, &stop).await {
-        pause = match ledger.due().await {
-            Ok(due) => {
-                let looked = Instant::now();
-                let act =
-                    |due: Waiting| (due.auction.clone(), close(&ledger, &lateness, due, looked));
-                each(due.into_iter().map(act)).await;
-                TIMER_TICK
-            }
-            Err(error) => backed_off(pause, &error.into()),
+    let lateness = Arc::new(Lateness::new());
+    let recordings = Arc::new(Semaphore::new(AUCTIONS_AT_ONCE_MAX));
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for shard in ledger.shards() {
+        let unrecorded = Arc::new(Notify::new());
+        let closer = closing::Closer {
+            shard,
+            ledger: ledger.clone(),
+            lateness: lateness.clone(),
+            began,
+            unrecorded: unrecorded.clone(),
         };
-        lateness.publish();
+        let recorder = recording::Recorder {
+            shard,
+            ledger: ledger.clone(),
+            catalog: catalog.clone(),
+            unrecorded,
+            at_once: recordings.clone(),
+        };
+        tasks.spawn(closer.run(stop.clone()));
+        tasks.spawn(recorder.run(stop.clone()));
     }
+    tasks.spawn(opening::run(ledger, catalog, stop));
+    // One that panics takes the role with it: what it does, nobody else in this process would.
+    tasks.join_all().await;
 }
 
-async fn keep_recording(ledger: Ledger, catalog: Catalog, stop: CancellationToken) {
-    let mut pause = TIMER_TICK;
-    while !stopped_within(pause, &stop).await {
-        pause = match ledger.unrecorded().await {
-            Ok(closed) => {
-                let act =
-                    |Waiting { auction, .. }| (auction.clone(), record(&ledger, &catalog, auction));
-                // Nobody waits for a record as for the hammer: a troubled catalogue is left alone.
-                if each(closed.into_iter().map(act)).await {
-                    TIMER_TICK
-                } else {
-                    RETRY_PAUSE_MAX / 4
-                }
-            }
-            Err(error) => backed_off(pause, &error.into()),
-        };
-    }
-}
-
-async fn keep_opening(ledger: Ledger, catalog: Catalog, stop: CancellationToken) {
-    let mut pause = OPENING_TICK;
-    while !stopped_within(pause, &stop).await {
-        let due = async {
-            let now = ledger.now().await?;
-            Ok::<_, TimerError>(catalog.due_to_open(now).await?)
-        };
-        pause = match due.await {
-            Ok(due) => {
-                let act = |due: DueToOpen| (due.id.clone(), open(&ledger, &catalog, due));
-                if each(due.into_iter().map(act)).await {
-                    OPENING_TICK
-                } else {
-                    RETRY_PAUSE_MAX / 4
-                }
-            }
-            Err(error) => backed_off(pause, &error),
-        };
-    }
-}
-
-async fn stopped_within(pause: Duration, stop: &CancellationToken) -> bool {
-    tokio::time::timeout(pause, stop.cancelled()).await.is_ok()
-}
-
-fn backed_off(pause: Duration, error: &TimerError) -> Duration {
-    report(error, None);
-    (pause * 2).min(RETRY_PAUSE_MAX)
-}
-
-/// Acts on each auction; the trouble of one does not keep the others waiting. Gives whether all went
-/// well.
-async fn each<F: Future<Output = Result<(), TimerError>>>(
+/// Acts on each auction; the trouble of one does not keep the others waiting. Gives whether all is done
+/// that was to be done.
+async fn each<F: Future<Output = Result<bool, TimerError>>>(
     acts: impl IntoIterator<Item = (AuctionId, F)>,
-) -> bool {
+) -> Result<bool, ()> {
     let acts: Vec<_> = acts
         .into_iter()
         .map(|(auction, acting)| async move {
-            acting.await.inspect_err(|error| report(error, Some(&auction))).is_ok()
+            acting.await.map_err(|error| report(&error, Some(&auction)))
         })
         .collect();
-    let went: Vec<bool> = stream::iter(acts).buffer_unordered(AUCTIONS_AT_ONCE_MAX).collect().await;
-    went.iter().all(|well| *well)
+    let went: Vec<_> = stream::iter(acts).buffer_unordered(AUCTIONS_AT_ONCE_MAX).collect().await;
+    went.into_iter().try_fold(true, |all, done| Ok(done? && all))
 }
 
-async fn open(ledger: &Ledger, catalog: &Catalog, due: DueToOpen) -> Result<(), TimerError> {
-    match lifecycle::open(catalog, ledger, &due.id, due.cause).await {
-        Ok(_) => tracing::info!(auction = %due.id, cause = ?due.cause, "auction opened"),
-        // Closed or put off since, or the clock of its shard is a moment behind.
-        Err(OpenError::Ledger(LedgerError::Refused(refusal))) => {
-            tracing::debug!(auction = %due.id, %refusal, "not opened now");
-        }
-        Err(error) => return Err(error.into()),
-    }
-    Ok(())
+/// Somewhere between nothing and `most`.
+fn spread(most: Duration) -> Duration {
+    Duration::from_micros(fastrand::u64(..=u64::try_from(most.as_micros()).unwrap_or(u64::MAX)))
 }
 
-async fn close(
-    ledger: &Ledger,
-    lateness: &Lateness,
-    due: Waiting,
-    looked: Instant,
-) -> Result<(), TimerError> {
-    let Waiting { auction, age } = due;
-    let closed = ledger.close_if_due(&auction).await;
-    // One that a late bid has just extended is not late.
-    if !matches!(closed, Ok(None)) {
-        lateness.note(age + looked.elapsed());
-    }
-    if let Some(closed) = closed? {
-        tracing::info!(%auction, seq = closed.seq, "auction closed");
-    }
-    Ok(())
-}
-
-async fn record(ledger: &Ledger, catalog: &Catalog, auction: AuctionId) -> Result<(), TimerError> {
-    let closed = ledger.state(&auction).await?.ok_or(LedgerError::UnknownAuction)?;
-    let recorded = catalog.record_result(&closed).await?;
-    ledger.result_recorded(&auction).await?;
-    tracing::info!(%auction, recorded, "result recorded");
-    Ok(())
+/// Twice `pause`, but no longer than `most`.
+fn backed_off(pause: Duration, most: Duration, error: &TimerError) -> Duration {
+    report(error, None);
+    (pause * 2).min(most)
 }
 
 fn report(error: &TimerError, auction: Option<&AuctionId>) {

@@ -28,6 +28,13 @@ enum Next {
     Gone,
 }
 
+/// A channel whose step this worker is to take.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    channel: Channel,
+    since: Instant,
+}
+
 /// Takes steps.
 #[derive(Debug, Clone)]
 pub(super) struct Saga {
@@ -38,9 +45,22 @@ pub(super) struct Saga {
 
 impl Saga {
     /// Takes one step of one channel that has one to be taken now. Gives whether there was one.
+    #[cfg(test)]
     pub(super) async fn step(&self) -> Result<bool, CatalogError> {
+        let Some(claimed) = self.claim().await? else { return Ok(false) };
+        self.take(claimed).await.map(|()| true)
+    }
+
+    /// A step to be taken now, for this worker alone.
+    pub(super) async fn claim(&self) -> Result<Option<Claimed>, CatalogError> {
         let since = Instant::now();
-        let Some(channel) = self.channels.claim(self.pace.lease).await? else { return Ok(false) };
+        let channel = self.channels.claim(self.pace.lease).await?;
+        Ok(channel.map(|channel| Claimed { channel, since }))
+    }
+
+    /// Takes a step.
+    pub(super) async fn take(&self, claimed: Claimed) -> Result<(), CatalogError> {
+        let Claimed { channel, since } = claimed;
         let (slot, stage) = (channel.slot, channel.stage.as_str());
         let taken = match self.act(&channel, since).await {
             Ok(Next::Made(made)) => {
@@ -67,7 +87,7 @@ impl Saga {
             }
         };
         metrics::counter!("gavel_video_steps_total", "stage" => stage).increment(1);
-        taken.map(|()| true)
+        taken
     }
 
     async fn act(&self, channel: &Channel, since: Instant) -> Result<Next, IvsError> {

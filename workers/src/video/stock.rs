@@ -7,13 +7,14 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::Spare;
 use super::ivs::IvsError;
 use super::saga::Saga;
 use crate::catalog::CatalogError;
-use crate::limits::{VIDEO_MINT_MAX, VIDEO_STEPS_AT_ONCE, VIDEO_WAITING_MAX};
+use crate::limits::{VIDEO_MINT_MAX, VIDEO_REST_TICKS, VIDEO_STEPS_AT_ONCE, VIDEO_WAITING_MAX};
 use crate::queue::jittered;
 
 /// The stock of channels.
@@ -23,24 +24,46 @@ pub(super) struct Stock {
 }
 
 impl Stock {
-    /// Mints, assigns and retires.
+    /// Mints, assigns and retires. It looks less often the longer there is nothing to do: a look takes
+    /// a good dozen of statements.
     pub(super) async fn keep_stocked(&self, stop: &CancellationToken) {
-        while self.rest(self.restock().await, self.saga.pace.tick, stop).await {}
+        let mut pause = self.saga.pace.tick;
+        loop {
+            let stocked = self.restock().await;
+            pause = match stocked {
+                Ok(false) => (pause * 2).min(self.saga.pace.tick * VIDEO_REST_TICKS),
+                Ok(true) | Err(_) => self.saga.pace.tick,
+            };
+            if !self.rest(stocked, pause, stop).await {
+                return;
+            }
+        }
     }
 
     /// Takes steps, several at once.
     pub(super) async fn keep_stepping(&self, stop: &CancellationToken) {
-        join_all((0..VIDEO_STEPS_AT_ONCE).map(|_| self.step_on(stop))).await;
+        let idle = Mutex::new(());
+        join_all((0..VIDEO_STEPS_AT_ONCE).map(|_| self.step_on(&idle, stop))).await;
     }
 
-    async fn step_on(&self, stop: &CancellationToken) {
-        while self.rest(self.step_through(stop).await, self.saga.pace.tick / 2, stop).await {}
-    }
-
-    /// Steps, as long as there are any.
-    async fn step_through(&self, stop: &CancellationToken) -> Result<(), CatalogError> {
-        while self.saga.step().await? && !stop.is_cancelled() {}
-        Ok(())
+    /// Takes steps. While there are none, one looks for all: whoever has `idle`.
+    async fn step_on(&self, idle: &Mutex<()>, stop: &CancellationToken) {
+        while let Some(looking) = stop.run_until_cancelled(idle.lock()).await {
+            let claimed = match self.saga.claim().await {
+                Ok(None) => Ok(()),
+                Ok(Some(claimed)) => {
+                    drop(looking);
+                    match self.saga.take(claimed).await {
+                        Ok(()) => continue,
+                        failed => failed,
+                    }
+                }
+                Err(error) => Err(error),
+            };
+            if !self.rest(claimed, self.saga.pace.tick / 2, stop).await {
+                return;
+            }
+        }
     }
 
     /// Compares channels and rows, at once and then regularly.
@@ -54,18 +77,19 @@ impl Stock {
         while self.rest(self.tell_revoked().await, self.saga.pace.tick * 2, stop).await {}
     }
 
-    /// One round of [`Stock::keep_stocked`].
-    pub(super) async fn restock(&self) -> Result<(), CatalogError> {
+    /// One round of [`Stock::keep_stocked`]. Gives whether there was something to do.
+    pub(super) async fn restock(&self) -> Result<bool, CatalogError> {
         let (channels, spare) = (&self.saga.channels, self.spare);
-        channels.retire(self.saga.pace.farewell).await?;
+        let mut busy = channels.retire(self.saga.pace.farewell).await?;
         for auction in channels.waiting(VIDEO_WAITING_MAX).await? {
+            busy = true;
             if let Some(channel) = channels.assign(&auction).await? {
                 tracing::info!(%auction, slot = %channel.slot, "channel assigned");
             }
         }
-        channels.mint(false, spare.public, VIDEO_MINT_MAX).await?;
-        channels.mint(true, spare.private, VIDEO_MINT_MAX).await?;
-        Ok(())
+        let public = channels.mint(false, spare.public, VIDEO_MINT_MAX).await?;
+        let private = channels.mint(true, spare.private, VIDEO_MINT_MAX).await?;
+        Ok(busy || public > 0 || private > 0)
     }
 
     /// One round of [`Stock::keep_revoking`].
@@ -87,14 +111,14 @@ impl Stock {
 
     /// Waits before the next round: for `pause`, or after a failure not long but never not at all.
     /// Gives whether there is to be one.
-    async fn rest<E: Debug>(
+    async fn rest<T, E: Debug>(
         &self,
-        round: Result<(), E>,
+        round: Result<T, E>,
         pause: Duration,
         stop: &CancellationToken,
     ) -> bool {
         let pause = match round {
-            Ok(()) => pause,
+            Ok(_) => pause,
             Err(error) => {
                 metrics::counter!("gavel_video_failures_total").increment(1);
                 tracing::warn!(?error, "work on channels broke off, trying again");

@@ -119,7 +119,7 @@ impl Teller {
                 // Not sure to be the only one any more.
                 CUE_SPACING
             } else {
-                match ledger.look(&self.auction).await {
+                match ledger.state_and_time(&self.auction).await {
                     Ok(Some((state, now))) => match self.tell(&state, now).await {
                         Some(pause) => pause,
                         None => return,

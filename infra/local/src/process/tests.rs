@@ -64,3 +64,22 @@ async fn dropping_ends_even_a_paused_process() {
     drop(process);
     assert_gone(pid).await;
 }
+
+#[tokio::test]
+async fn cpu_time_is_counted_with_that_of_what_a_process_started() {
+    let busy = "i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done";
+    let script = format!("echo begun; /bin/sh -c '{busy}; sleep 60' & wait");
+    let mut process = shell("busy", &script);
+    process.start().unwrap();
+    let pid = i32::try_from(process.pid().unwrap()).unwrap();
+    let since = Instant::now();
+    while tree::cpu_time(pid).unwrap() < Duration::from_millis(50) {
+        assert!(since.elapsed() < limits::READY_WITHIN, "{:?}", tree::cpu_time(pid));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let [(child, name)] = &tree::children(pid)[..] else { panic!("{:?}", tree::children(pid)) };
+    assert!(name.starts_with("sh"), "{name}");
+    assert!(tree::cpu_time(*child).unwrap() > Duration::ZERO);
+    process.kill().await.unwrap();
+    assert!(tree::cpu_time(pid).is_err(), "it has ended");
+}

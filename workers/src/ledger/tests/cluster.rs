@@ -31,8 +31,8 @@ impl Nodes {
         let nodes = cluster(&dir.0, &dir.0, ports).await.unwrap();
         // One seed leads to the others.
         let redis = connect(&urls(&nodes[..1]), true, CLUSTER_SHARDS).await.unwrap();
-        let relayed = Relayed::default();
-        let ledger = Ledger::bounded(&redis, relayed, Level::Memory, Bounds::default());
+        let wakes = Wakes::new(&redis);
+        let ledger = Ledger::bounded(&redis, wakes, Level::Memory, Bounds::default());
         let mut following = JoinSet::new();
         following.spawn(redis.connection.clone().follow(CancellationToken::new()));
         Self { nodes, redis, ledger, following, dir }
@@ -106,15 +106,21 @@ async fn auctions_at_different_nodes_open_take_bids_and_close() {
         ledger.drive(&state.id, Command::Close(CloseCause::Hammer)).await.unwrap();
         ids.push(state.id);
     }
-    let unrecorded = ledger.unrecorded().await.unwrap();
-    let mut unrecorded: Vec<_> = unrecorded.into_iter().map(|closed| closed.auction).collect();
+    let mut unrecorded = Vec::new();
+    for shard in ledger.shards() {
+        let found = ledger.unrecorded(shard).await.unwrap();
+        assert_eq!(ledger.look(shard).await.unwrap().unrecorded, !found.is_empty());
+        unrecorded.extend(found);
+    }
     ids.sort_by_key(ToString::to_string);
     unrecorded.sort_by_key(ToString::to_string);
     assert_eq!(unrecorded, ids);
     for id in &ids {
         ledger.result_recorded(id).await.unwrap();
     }
-    assert!(ledger.unrecorded().await.unwrap().is_empty());
+    for shard in ledger.shards() {
+        assert!(ledger.unrecorded(shard).await.unwrap().is_empty());
+    }
 }
 
 #[tokio::test]
@@ -146,7 +152,7 @@ async fn a_frozen_node_holds_up_no_auction_of_the_others_and_goes_on_afterwards(
             late.push(took);
         }
         assert!(late.len() <= 5, "bids waited for the lost node: {late:?} of {n}");
-        nodes.ledger.due().await.unwrap();
+        nodes.ledger.look(nodes.redis.keys.shard(&kept.id)).await.unwrap();
         nodes.ledger.ping().await.unwrap();
     }
     assert!(!callers.is_empty() && callers.try_join_next().is_none(), "the lost node answered");

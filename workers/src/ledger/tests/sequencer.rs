@@ -39,10 +39,10 @@ impl Bench {
 
 async fn ledger_at(url: &str, bounds: Bounds) -> Ledger {
     let redis = connect(url, false, SHARDS).await.unwrap();
-    Ledger::bounded(&redis, Relayed::default(), Level::Memory, bounds)
+    Ledger::bounded(&redis, Wakes::new(&redis), Level::Memory, bounds)
 }
 
-async fn until(what: &str, good: impl AsyncFn() -> bool) {
+pub(super) async fn until(what: &str, good: impl AsyncFn() -> bool) {
     let since = Instant::now();
     while !good().await {
         assert!(since.elapsed() < WITHIN, "{what}: not within {WITHIN:?}");
@@ -202,7 +202,7 @@ async fn an_idle_auction_leaves_nothing_in_memory_and_the_next_bid_starts_it_aga
         let placed = ledger.bid(id, bid(&bench.state, key, amount)).await.unwrap();
         assert_eq!(placed.receipt.seq, seq);
         until("it is forgotten", async || {
-            ledger.inner.mailboxes.active() == 0 && ledger.inner.relayed.followed() == 0
+            ledger.inner.mailboxes.active() == 0 && ledger.inner.wakes.relayed.followed() == 0
         })
         .await;
     }

@@ -18,7 +18,7 @@ async fn redis(bench: &Bench) -> (Service, Ledger) {
     let mut service = gavel_local::redis::service(&bench._dir.0, &bench._dir.0, port).unwrap();
     service.start().await.unwrap();
     let redis = connect(&gavel_local::redis::url(&service), false, 2).await.unwrap();
-    let ledger = Ledger::new(&redis, Wakes::new(&redis).relayed, Level::Memory);
+    let ledger = Ledger::new(&redis, Wakes::new(&redis), Level::Memory);
     (service, ledger)
 }
 

@@ -1,0 +1,3 @@
+select min(opens_at)
+from auctions
+where status = 'scheduled' and opening is null and opens_at > $1

@@ -1,0 +1,113 @@
+//! Looking at the outboxes without their leases, so that a relay with nothing to do costs next to
+//! nothing: one command for both outboxes of a shard. Where something waits, whoever relays it is woken;
+//! the wake-ups that commits publish are faster, and this is for those that are lost.
+//!
+//! It is also how a relay takes over: what another one has taken on and not finished still waits, so it
+//! is tried again at every look, until the other's lease is over.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use redis::RedisResult;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::backlog;
+use crate::ledger::keys::{Keys, Outlet, Shard};
+use crate::ledger::{Redis, Wakes};
+use crate::limits::{OUTBOX_POLL, RETRY_PAUSE_MAX};
+
+/// The outboxes in which something waits as far as is known: all, until they have been looked at.
+pub(super) struct Filled(Vec<[AtomicBool; 2]>);
+
+impl Filled {
+    fn new(keys: Keys) -> Self {
+        Self(keys.shards().map(|_| [true, true].map(AtomicBool::new)).collect())
+    }
+
+    /// Whether something waits in `shard` for `outlet`, or that is not known.
+    pub(super) fn is(&self, shard: Shard, outlet: Outlet) -> bool {
+        self.of(shard, outlet).is_none_or(|filled| filled.load(Ordering::Relaxed))
+    }
+
+    fn note(&self, shard: Shard, outlet: Outlet, filled: bool) {
+        if let Some(noted) = self.of(shard, outlet) {
+            noted.store(filled, Ordering::Relaxed);
+        }
+    }
+
+    fn of(&self, shard: Shard, outlet: Outlet) -> Option<&AtomicBool> {
+        let [bids, messages] = self.0.get(usize::from(shard))?;
+        Some(match outlet {
+            Outlet::Bids => bids,
+            Outlet::Messages => messages,
+        })
+    }
+}
+
+/// Watches all outboxes until `stop`: wakes the relays of this process, and tells how much waits.
+pub(crate) async fn watch(redis: Redis, wakes: Wakes, stop: CancellationToken) {
+    let filled = Filled::new(redis.keys);
+    futures::join!(
+        keep_looking(&redis, &wakes, &filled, &stop),
+        backlog::tell(&redis, &filled, &stop)
+    );
+}
+
+/// Looks at all shards at once, from one task: so they are asked in one write and answer in one. A shard
+/// that takes long is left to go on, and not asked twice at once.
+async fn keep_looking(redis: &Redis, wakes: &Wakes, filled: &Filled, stop: &CancellationToken) {
+    let mut ticks = interval(OUTBOX_POLL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut idle: Vec<(Shard, Duration)> =
+        redis.keys.shards().map(|shard| (shard, Duration::ZERO)).collect();
+    let mut looks = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {
+                let look = |(shard, pause)| async move {
+                    sleep(pause).await;
+                    (shard, pause, look(redis, shard).await)
+                };
+                looks.extend(idle.drain(..).map(look));
+            }
+            Some((shard, pause, found)) = looks.next() => {
+                note(wakes, filled, shard, found.as_deref().ok());
+                let pause = found.map(|_| Duration::ZERO).unwrap_or_else(|error| {
+                    tracing::warn!(shard, ?error, "outboxes not looked at, trying again");
+                    (pause * 2).clamp(OUTBOX_POLL, RETRY_PAUSE_MAX)
+                });
+                idle.push((shard, pause));
+            }
+        }
+    }
+}
+
+/// Wakes those of `shard` that have something to do. One that does not answer is not known to be empty.
+fn note(wakes: &Wakes, filled: &Filled, shard: Shard, found: Option<&[Outlet]>) {
+    for outlet in Outlet::ALL {
+        let waits = found.map(|found| found.contains(&outlet));
+        filled.note(shard, outlet, waits.unwrap_or(true));
+        match waits {
+            Some(true) => wakes.wake_outbox(shard, outlet),
+            Some(false) => {}
+            None => super::failed(outlet),
+        }
+    }
+}
+
+/// In which outboxes of `shard` something waits.
+async fn look(redis: &Redis, shard: Shard) -> RedisResult<Vec<Outlet>> {
+    let keys = Outlet::ALL.map(|outlet| Keys::outbox(shard, outlet));
+    let mut command = redis::cmd("XREAD");
+    command.arg("COUNT").arg(1).arg("STREAMS").arg(&keys).arg(&["0", "0"]);
+    let found: Option<Vec<(String, redis::Value)>> =
+        redis.connection.query(shard, &command).await?;
+    let found = found.unwrap_or_default();
+    let outlets = Outlet::ALL.into_iter().zip(&keys);
+    let waiting = outlets.filter(|(_, key)| found.iter().any(|(name, _)| name == *key));
+    Ok(waiting.map(|(outlet, _)| outlet).collect())
+}
