@@ -137,13 +137,18 @@ mod tests {
     fn an_auction_in_a_currency_that_was_withdrawn_since_can_still_be_edited() {
         let mut old = full();
         old.terms.currency = Currency::recorded("BGN").unwrap();
-        let edit = |changes: &str| EditAuction::parse(changes.as_bytes())?.apply(&old);
+        let now = Timestamp::parse("2026-11-01T00:00:00Z").unwrap();
+        let edit = |changes: &str| EditAuction::parse(changes.as_bytes())?.apply(&old, now);
         let renamed = edit(r#"{"title": "A clock"}"#).unwrap();
         assert_eq!(renamed, CreateAuction { title: "A clock".to_owned(), ..old.clone() });
         let mended = edit(r#"{"currency": "EUR"}"#).unwrap();
         assert_eq!(mended.terms, full().terms);
         let stepped = edit(r#"{"currency": "JPY", "increments": null}"#).unwrap().terms;
         assert_eq!(stepped.increments.bands()[0].step.minor(), 1, "one yen");
+        old.terms.currency = Currency::parse("JPY").unwrap();
+        let edit = EditAuction::parse(br#"{"increments": null}"#).unwrap();
+        let usual = edit.apply(&old, now).unwrap().terms;
+        assert_eq!(usual.increments.bands()[0].step.minor(), 1, "of the currency it has");
     }
 
     #[test]

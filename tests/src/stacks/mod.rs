@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{Capability, Parameter, Stack};
-use gavel_local::aws::{self, Clients};
+use gavel_local::aws::Clients;
 use gavel_local::provision::{self, Resources};
 use gavel_local::{aws, paths};
 

@@ -186,10 +186,13 @@ async fn what_tools_add_to_links_is_passed_over_where_links_lead() -> Result<()>
 async fn a_text_within_its_characters_is_taken_however_it_is_escaped() -> Result<()> {
     let world = World::start().await?;
     let (seller, escaped) = (&world.seller.token, r"\ud83d\ude00");
+    let image = format!("\"https://example.com/{}\"", r"\u0078".repeat(2_000));
     let body = format!(
-        r#"{{"title": "{}", "description": "{}", "starting_price": 100, "duration_s": 60}}"#,
+        r#"{{"title": "{}", "description": "{}", "image_urls": [{}], "starting_price": 100,
+             "duration_s": 60}}"#,
         escaped.repeat(200),
-        escaped.repeat(10_000)
+        escaped.repeat(10_000),
+        vec![image; 20].join(", "),
     );
     let write = async |method: Method, path: &str, body: &str| {
         let request = world.edge.request(method, path).bearer_auth(seller);

@@ -28,7 +28,7 @@ async fn a_stack_at_rest_asks_little_of_redis() -> Result<()> {
     let over = world.live_auction(json!({})).await?;
     world.bid(&over, &world.bidders[0], 100).await?;
     world.edge.act(&format!("/v1/auctions/{over}/close"), &world.seller.token).await?;
-    evidence::result(&world.stack, &over, Duration::from_secs(20)).await?;
+    evidence::result(&world.stack, &over).await?;
     world.live_auction(json!({"duration_s": 600})).await?;
     let redis = url(&world.stack.redis);
     let mut counted = Vec::new();
@@ -62,7 +62,7 @@ async fn auctions_open_take_bids_and_close_although_no_subscription_lives() -> R
         }
         let within = Duration::from_secs(5) + WITHIN;
         world.until(&auction, within, |state| state["status"] == "closed").await?;
-        let result = evidence::result(&world.stack, &auction, WITHIN).await?;
+        let result = evidence::result(&world.stack, &auction).await?;
         assert_eq!((result.outcome.as_deref(), result.hammer_price), (Some("sold"), Some(300)));
         let shown = world.edge.get(&format!("/v1/auctions/{auction}"), "").await?.body;
         let late_ms = millis(&shown["ends_at"]).checked_sub(millis(&live["ends_at"]));

@@ -31,7 +31,7 @@ async fn a_price_that_may_be_paid_is_taken_and_named_before() -> Result<()> {
     let bought = world.bid(&auction, bob, 1000).await?;
     assert_eq!((bought.status, &bought.body["price"]), (201, &json!(1000)), "{bought:?}");
     assert_eq!(bought.body["minimum_next"], Value::Null, "{bought:?}");
-    let result = evidence::result(&world.stack, &auction, Duration::from_secs(30)).await?;
+    let result = evidence::result(&world.stack, &auction).await?;
     assert_eq!((result.winner, result.hammer_price), (Some(bob.subject.clone()), Some(1000)));
 
     let capped = json!({"starting_price": 900, "bid_ceiling": 1000, "increments": step});
@@ -95,7 +95,7 @@ async fn whoever_may_lose_to_a_buyer_is_told_so_while_it_is_true() -> Result<()>
     assert_eq!((&state["outcome"], &state["leader"]), (&json!("sold"), &Value::Null), "{state}");
     let page = world.edge.get(&format!("/v1/auctions/{auction}"), "").await?;
     assert_eq!(page.body["winner_id"], state["winner_id"], "{state}");
-    let result = evidence::result(&world.stack, &auction, Duration::from_secs(30)).await?;
+    let result = evidence::result(&world.stack, &auction).await?;
     assert_eq!((result.winner, result.hammer_price), (Some(bob.subject.clone()), Some(5_000)));
     world.stack.stop().await
 }

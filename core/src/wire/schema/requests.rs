@@ -152,7 +152,7 @@ impl JsonSchema for ChatRequest {
 fn display_name() -> Value {
     let letter = format!("[^{EXTENDING}][{EXTENDING}]{{0,{NAME_MARKS_MAX}}}");
     let short = format!("[{SAYING_ALL}][{EXTENDING}]{{0,{NAME_MARKS_MAX}}}");
-    let spaces = format!("^ | $|  | [{EXTENDING}]");
+    let spaces = format!("^ | $|  |(?:^| )[{EXTENDING}]");
     let joiners = format!(r"[^{JOINED}][\u200c\u200d]|[\u200c\u200d](?: |$)");
     json!({
         "description": format!(
