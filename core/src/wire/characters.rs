@@ -34,12 +34,16 @@ pub(super) fn with_one_kind_of_break(text: &str) -> String {
 
 /// The class of the schema's pattern is the same list: `schema::CONTROLS`, `BREAKS` and `UNSHOWN`.
 fn is_shown_character(c: char) -> bool {
-    let noncharacter = matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
     !c.is_control()
-        && !noncharacter
+        && !is_noncharacter(c)
         && !matches!(c,
             '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{206f}')
+}
+
+/// Whether `c` is one of the 66 that Unicode will never give a meaning.
+fn is_noncharacter(c: char) -> bool {
+    matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Whether there is something to see of `c` where it stands alone. What is not seen may be of use
@@ -107,9 +111,11 @@ const fn says_all(c: char) -> bool {
         | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// The class of the schema's pattern is the same list: `schema::NAMELESS`.
+/// The class of the schema's pattern is the same list: `schema::NAMELESS`, and `UNSHOWN` for what is
+/// no character.
 fn is_name_character(c: char) -> bool {
     !c.is_control()
+        && !is_noncharacter(c)
         && !matches!(c,
             '\u{a0}' | '\u{ad}' | '\u{34f}' | '\u{488}'..='\u{489}' | '\u{61c}'
             | '\u{1113}'..='\u{1160}' | '\u{1176}'..='\u{11a7}' | '\u{11c3}'..='\u{11ff}'
@@ -173,6 +179,7 @@ mod tests {
             "Ann\u{20dd}",
             "Ann\u{fe2f}",
             "Ann\u{10fffd}",
+            "Ann\u{1ffff}",
         ] {
             assert!(!is_name(name), "{name:?}");
         }

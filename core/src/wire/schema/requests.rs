@@ -165,14 +165,14 @@ fn display_name() -> Value {
         ),
         "type": "string",
         "pattern": format!("^(?:(?:{letter}){{{NAME_CHARS_MIN},{NAME_CHARS_MAX}}}|{short})$"),
-        "not": { "pattern": format!("[{NAMELESS}]|{spaces}|{joiners}") },
+        "not": { "pattern": format!("[{NAMELESS}{UNSHOWN}]|{spaces}|{joiners}") },
     })
 }
 
 /// The fields of an auction that its seller decides.
 fn auction(generator: &mut SchemaGenerator) -> Value {
-    let about_buy_now = "A bid of this amount wins at once while the price is below it. Not below \
-        `starting_price` and `reserve_price`.";
+    let about_buy_now = "Whoever bids this amount while the price is below it has the lot at once, at \
+        this price, whatever maxima others gave. Not below `starting_price` and `reserve_price`.";
     let about_text = "What is sold, at length. Whatever breaks a line, such as CR LF, is kept as LF \
         and counts as one character.";
     let about_grace = "How long closing waits for bids that reached the edge before the end, in \

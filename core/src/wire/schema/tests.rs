@@ -209,6 +209,8 @@ fn an_auction_is_shown_with_every_field_it_was_asked_for() {
         "winner_id",
         "hammer_price",
         "playback_url",
+        "has_reserve",
+        "buy_now_open",
     ];
     let shown = of::<AuctionView>();
     let theirs = members(&shown).keys().filter(|name| !ours.contains(&name.as_str()));
