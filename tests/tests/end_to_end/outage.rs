@@ -296,7 +296,7 @@ async fn stopping_a_worker_answers_what_is_at_hand() -> Result<()> {
     let stopping = async {
         accepted.subscribe().wait_for(|count| *count >= BEFORE_THE_STOP).await?;
         stopped.store(true, Ordering::Relaxed);
-        Ok(worker.stop().await?)
+        worker.stop().await
     };
     let ((), stopped) = tokio::try_join!(bidding, stopping)?;
     assert_eq!(stopped, gavel_local::process::Stopped::Gracefully);
