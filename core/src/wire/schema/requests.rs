@@ -165,7 +165,8 @@ fn display_name() -> Value {
         ),
         "type": "string",
         "pattern": format!("^(?:(?:{letter}){{{NAME_CHARS_MIN},{NAME_CHARS_MAX}}}|{short})$"),
-        "not": { "pattern": format!("[{NAMELESS}{UNSHOWN}]|{spaces}|{joiners}") },
+        // Of texts alone: null, where it may be left out, has no pattern to keep to.
+        "not": { "type": "string", "pattern": format!("[{NAMELESS}{UNSHOWN}]|{spaces}|{joiners}") },
     })
 }
 
