@@ -12,7 +12,7 @@ help: ## list the commands
 
 up: ## install what is missing, build, start everything; Ctrl-C stops it
 	@$(PROGRESS) --step 1/4 "installing what is missing" -- infra/local/install
-	@$(MAKE) --no-print-directory programs STEP=2 STEPS=4
+	@$(MAKE) --no-print-directory programs STEP=2 STEPS=4 COMPONENTS=gavel-gateway
 	@$(PROGRESS) --total $(STARTED) "installed and built, in all"
 	@echo "[4/4] starting the stack"
 	@exec $(TARGET)/debug/gavel-local up
@@ -49,7 +49,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PROGRESS := infra/local/progress/run
 STARTED := $(shell date +%s)
 
+# COMPONENTS: all, with the tests' own, unless some are named.
 programs:
-	@$(PROGRESS) --step $(STEP)/$(STEPS) "building the edge's WebAssembly" -- infra/local/build-wasm
+	@$(PROGRESS) --step $(STEP)/$(STEPS) "building the edge's WebAssembly" -- infra/local/build-wasm $(COMPONENTS)
 	@$(PROGRESS) --step $$(($(STEP) + 1))/$(STEPS) "building the programs" -- \
 		cargo build --workspace --bins
