@@ -31,8 +31,12 @@ def main():
     parser.add_argument("--interval", type=float, default=INTERVAL_S, help="seconds, for logs")
     parser.add_argument("--total", type=int, help="when it all began, in seconds of the epoch")
     parser.add_argument("what")
-    parser.add_argument("command", nargs="*")
-    arguments = parser.parse_args()
+    parser.usage = "%(prog)s [options] what -- command..."
+    # The command is taken off by hand: argparse, by its version, drops a `--` of the command's own.
+    words = sys.argv[1:]
+    dashes = words.index("--") if "--" in words else len(words)
+    arguments = parser.parse_args(words[:dashes])
+    arguments.command = words[dashes + 1 :]
     if arguments.total is not None:
         took = time.time() - arguments.total
         if took >= TOTAL_MIN_S:

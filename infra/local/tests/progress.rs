@@ -31,7 +31,7 @@ const WARNING: &str = "warning: unused variable: `x`\n --> src/main.rs:2:17\n  |
 fn progress(arguments: &str, script: &str) -> Command {
     let program = paths::checkout().join("infra/local/progress/run");
     let mut command = Command::new("bash");
-    let line = format!(r#"exec "$0" {arguments} -- bash -c "$1" 2>&1"#);
+    let line = format!(r#"exec "$0" {arguments} -- bash -c "$@" 2>&1"#);
     command.args(["-c", &line]).arg(program).arg(script).stdin(Stdio::null());
     command
 }
@@ -56,6 +56,16 @@ fn scratch() -> PathBuf {
     let dir = std::env::temp_dir().join(format!("gavel-progress-{}", secret::suffix()));
     fs::create_dir_all(&dir).expect("the temporary folder takes folders");
     dir
+}
+
+#[test]
+fn a_command_gets_each_of_its_arguments() {
+    for python in ["/usr/bin/python3", ""] {
+        let mut command = progress("linting", r#"printf '<%s>' "$@""#);
+        command.args(["a", "--", "-D", "--step", "a b", ""]).env("PROGRESS_PYTHON", python);
+        let output = command.output().unwrap();
+        assert!(said(&output).contains("<--><-D><--step><a b><>"), "{python}: {}", said(&output));
+    }
 }
 
 #[test]
