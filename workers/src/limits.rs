@@ -144,6 +144,9 @@ pub(crate) const VIDEO_POOL_MAX: u32 = 100;
 /// Longest wait for a free connection to PostgreSQL; with [`CATALOG_QUERY_MAX`] inside the API's
 /// [`REQUEST_MAX`].
 pub(crate) const CATALOG_ACQUIRE_MAX: Duration = Duration::from_secs(2);
+/// How long a connection to PostgreSQL is trusted after its last use. One that has been idle for longer
+/// is tried first, so that an old one which died costs nobody an error.
+pub(crate) const CATALOG_TRUSTED: Duration = Duration::from_secs(1);
 /// Longest a statement may run, on PostgreSQL's own clock. Every query here is one indexed row or
 /// page, and answers in milliseconds or is in trouble.
 pub(crate) const CATALOG_STATEMENT_MAX: Duration = Duration::from_secs(3);
@@ -275,8 +278,10 @@ pub(crate) const SUBJECT_TITLE_CHARS_MAX: usize = 55;
 pub(crate) const NOTES_WRITE_MAX: Duration = Duration::from_secs(5);
 /// Between two pieces of news of being outbid, to one person of one auction. More often is a nuisance.
 pub(crate) const OUTBID_PAUSE: Duration = Duration::from_secs(60);
-/// How often the sender looks for what is due.
+/// How often the sender looks at most for what is due, when something was written.
 pub(crate) const NOTIFY_TICK: Duration = Duration::from_millis(500);
+/// How often it looks anyway: what was put off, or written by another process, is sent so much later.
+pub(crate) const NOTIFY_NET: Duration = Duration::from_secs(2);
 /// Messages one sender claims at once, and never more than it sends in a second: what has become void
 /// since is sent nevertheless.
 pub(crate) const CLAIMED_MAX: u32 = 50;
@@ -354,9 +359,9 @@ pub(crate) const PLAYBACK_TOKEN_LIFE_S: u64 = 570;
 /// How often channels are looked after. An auction without a channel waits this long, and as long
 /// again for each of the few calls that make one.
 pub(crate) const VIDEO_TICK: Duration = Duration::from_secs(1);
-/// Ticks between two looks at the stock of channels after there was nothing to do for a while: the first
-/// auction that then finds the stock empty has its channel three seconds later.
-pub(crate) const VIDEO_REST_TICKS: u32 = 4;
+/// Ticks between two looks at the stock of channels after there was nothing to do for a while. A process
+/// that takes from the stock looks at once; what another one did, or an end, is noticed so much later.
+pub(crate) const VIDEO_REST_TICKS: u32 = 8;
 /// How long a worker has a step of a channel for itself: two turns and two calls of IVS with room to
 /// spare. When it dies, the step waits this long for the next worker.
 pub(crate) const VIDEO_LEASE: Duration = Duration::from_secs(20);

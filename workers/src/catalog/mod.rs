@@ -21,7 +21,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgQueryResult};
 use sqlx::types::Json;
 use sqlx::types::time::OffsetDateTime;
-use sqlx::{Executor as _, PgPool, Postgres};
+use sqlx::{Connection as _, Executor as _, PgPool, Postgres};
 
 pub use self::error::{CatalogError, Cause};
 pub use self::record::{AuctionRecord, AuctionResult, Created, DueToOpen, Filter, NewAuction};
@@ -29,8 +29,8 @@ pub(crate) use self::row::timestamp;
 use self::row::{Row, instant, whole};
 use crate::cursor;
 use crate::limits::{
-    CATALOG_ACQUIRE_MAX, CATALOG_QUERY_MAX, CATALOG_STATEMENT_MAX, DUE_AUCTIONS_MAX,
-    PAGE_TEXT_BYTES_MAX,
+    CATALOG_ACQUIRE_MAX, CATALOG_QUERY_MAX, CATALOG_STATEMENT_MAX, CATALOG_TRUSTED,
+    DUE_AUCTIONS_MAX, PAGE_TEXT_BYTES_MAX,
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -61,6 +61,13 @@ impl Catalog {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(CATALOG_ACQUIRE_MAX)
+            // By default each is tried before it is used, which is every other question to PostgreSQL.
+            .test_before_acquire(false)
+            .before_acquire(|connection, state| {
+                Box::pin(async move {
+                    Ok(state.idle_for < CATALOG_TRUSTED || connection.ping().await.is_ok())
+                })
+            })
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     sqlx::query("select set_config('statement_timeout', $1, false)")

@@ -22,7 +22,8 @@ use super::store::{Claimed, End, Notifications};
 use super::templates::{Subject, Templates};
 use crate::catalog::{CatalogError, Cause};
 use crate::limits::{
-    CLAIMED_MAX, NOTIFY_TICK, NOTING_MAX, NOTING_PAUSE, RESEND_PAUSE_MAX, RESEND_PAUSE_MIN,
+    CLAIMED_MAX, NOTIFY_NET, NOTIFY_TICK, NOTING_MAX, NOTING_PAUSE, RESEND_PAUSE_MAX,
+    RESEND_PAUSE_MIN,
 };
 use crate::queue::jittered;
 
@@ -86,9 +87,14 @@ impl Sender {
                 0
             });
             if sent == 0 {
+                let woken = async {
+                    tokio::time::sleep(NOTIFY_TICK).await;
+                    self.parts.notifications.written().await;
+                };
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = tokio::time::sleep(NOTIFY_TICK) => {}
+                    () = tokio::time::sleep(NOTIFY_NET) => {}
+                    () = woken => {}
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What people are told, in PostgreSQL. All that follows from an event is written at once, or nothing;
 //! writing it again changes nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gavel_core::auction::Event;
@@ -8,6 +9,7 @@ use gavel_core::ids::{AuctionId, UserId};
 use gavel_core::money::Currency;
 use sqlx::types::Json;
 use sqlx::{PgPool, Postgres, Transaction};
+use tokio::sync::Notify;
 
 use super::plan::{Audience, Calmed, Facts, Kind, Plan, plan};
 use crate::catalog::{Catalog, CatalogError, Cause, in_time};
@@ -19,6 +21,8 @@ use crate::users::{Users, UsersError};
 pub struct Notifications {
     pool: PgPool,
     users: Users,
+    /// Tells that something was written, in this process.
+    written: Arc<Notify>,
 }
 
 /// A claimed row: what to send, and all about its reader that is known here.
@@ -70,7 +74,7 @@ impl Notifications {
     /// In the database of the catalogue.
     #[must_use]
     pub fn new(catalog: &Catalog) -> Self {
-        Self { pool: catalog.pool(), users: Users::new(catalog) }
+        Self { pool: catalog.pool(), users: Users::new(catalog), written: Arc::default() }
     }
 
     /// Has `user` hear when the auction opens. It must exist. Again, it changes nothing.
@@ -104,8 +108,14 @@ impl Notifications {
                 transaction.commit().await
             })
             .await?;
+            self.written.notify_one();
         }
         Ok(())
+    }
+
+    /// Waits until something was written by this or a clone of it.
+    pub(super) async fn written(&self) {
+        self.written.notified().await;
     }
 
     /// At most `most` that are due, for this sender alone for [`NOTIFY_LEASE`].

@@ -56,58 +56,69 @@ pub(crate) async fn watch(redis: Redis, wakes: Wakes, stop: CancellationToken) {
     );
 }
 
-/// Looks at all shards at once, from one task: so they are asked in one write and answer in one. A shard
-/// that takes long is left to go on, and not asked twice at once.
+/// Looks at all shards at once, in one question to each node. One that takes long is left to go on, and
+/// not asked twice at once.
 async fn keep_looking(redis: &Redis, wakes: &Wakes, filled: &Filled, stop: &CancellationToken) {
     let mut ticks = interval(OUTBOX_POLL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut idle: Vec<(Shard, Duration)> =
-        redis.keys.shards().map(|shard| (shard, Duration::ZERO)).collect();
+    let together = redis.connection.together(redis.keys.shards());
+    let mut idle: Vec<_> = together.into_iter().map(|shards| (shards, Duration::ZERO)).collect();
     let mut looks = FuturesUnordered::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {
-                let look = |(shard, pause)| async move {
+                looks.extend(idle.drain(..).map(|(shards, pause)| async move {
                     sleep(pause).await;
-                    (shard, pause, look(redis, shard).await)
-                };
-                looks.extend(idle.drain(..).map(look));
+                    let found = look(redis, &shards).await;
+                    (shards, pause, found)
+                }));
             }
-            Some((shard, pause, found)) = looks.next() => {
-                note(wakes, filled, shard, found.as_deref().ok());
-                let pause = found.map(|_| Duration::ZERO).unwrap_or_else(|error| {
-                    tracing::warn!(shard, ?error, "outboxes not looked at, trying again");
-                    (pause * 2).clamp(OUTBOX_POLL, RETRY_PAUSE_MAX)
-                });
-                idle.push((shard, pause));
+            Some((shards, mut pause, found)) = looks.next() => {
+                let failed = found.iter().any(Result::is_err);
+                for (shard, found) in shards.iter().zip(found) {
+                    note(wakes, filled, *shard, found);
+                }
+                pause = if failed { (pause * 2).clamp(OUTBOX_POLL, RETRY_PAUSE_MAX) } else { Duration::ZERO };
+                idle.push((shards, pause));
             }
         }
     }
 }
 
 /// Wakes those of `shard` that have something to do. One that does not answer is not known to be empty.
-fn note(wakes: &Wakes, filled: &Filled, shard: Shard, found: Option<&[Outlet]>) {
+fn note(wakes: &Wakes, filled: &Filled, shard: Shard, found: RedisResult<Vec<Outlet>>) {
+    let found = found.inspect_err(|error| {
+        tracing::warn!(shard, ?error, "outboxes not looked at, trying again");
+    });
     for outlet in Outlet::ALL {
-        let waits = found.map(|found| found.contains(&outlet));
-        filled.note(shard, outlet, waits.unwrap_or(true));
+        let waits = found.as_ref().map(|found| found.contains(&outlet));
+        filled.note(shard, outlet, *waits.as_ref().unwrap_or(&true));
         match waits {
-            Some(true) => wakes.wake_outbox(shard, outlet),
-            Some(false) => {}
-            None => super::failed(outlet),
+            Ok(true) => wakes.wake_outbox(shard, outlet),
+            Ok(false) => {}
+            Err(_) => super::failed(outlet),
         }
     }
 }
 
-/// In which outboxes of `shard` something waits.
-async fn look(redis: &Redis, shard: Shard) -> RedisResult<Vec<Outlet>> {
-    let keys = Outlet::ALL.map(|outlet| Keys::outbox(shard, outlet));
-    let mut command = redis::cmd("XREAD");
-    command.arg("COUNT").arg(1).arg("STREAMS").arg(&keys).arg(&["0", "0"]);
-    let found: Option<Vec<(String, redis::Value)>> =
-        redis.connection.query(shard, &command).await?;
-    let found = found.unwrap_or_default();
-    let outlets = Outlet::ALL.into_iter().zip(&keys);
-    let waiting = outlets.filter(|(_, key)| found.iter().any(|(name, _)| name == *key));
-    Ok(waiting.map(|(outlet, _)| outlet).collect())
+/// In which outboxes of each of `shards` something waits.
+async fn look(redis: &Redis, shards: &[Shard]) -> Vec<RedisResult<Vec<Outlet>>> {
+    let command = |shard: &Shard| {
+        let keys = Outlet::ALL.map(|outlet| Keys::outbox(*shard, outlet));
+        let mut command = redis::cmd("XREAD");
+        command.arg("COUNT").arg(1).arg("STREAMS").arg(&keys).arg(&["0", "0"]);
+        (*shard, command)
+    };
+    let commands: Vec<_> = shards.iter().map(command).collect();
+    // The name of each stream that has something, and that.
+    type Found = Option<Vec<(String, redis::Value)>>;
+    let answers: Vec<RedisResult<Found>> = redis.connection.query_all(&commands).await;
+    let read = |(shard, found): (&Shard, RedisResult<Found>)| {
+        let named = |outlet: &Outlet| Keys::outbox(*shard, *outlet);
+        let found = found?.unwrap_or_default();
+        let waits = |outlet: &Outlet| found.iter().any(|(name, _)| *name == named(outlet));
+        Ok(Outlet::ALL.into_iter().filter(waits).collect())
+    };
+    shards.iter().zip(answers).map(read).collect()
 }

@@ -24,6 +24,7 @@ use gavel_core::ids::{AuctionId, UserId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::{IngestView, PlaybackView, RevocationView, Status};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::asking::Asking;
@@ -85,6 +86,8 @@ pub struct Video {
     ivs: Ivs,
     key: Option<Arc<PlaybackKey>>,
     asking: Asking,
+    /// Tells that the stock of channels was asked for one.
+    taken: Arc<Notify>,
 }
 
 /// How many channels are kept ready.
@@ -106,7 +109,8 @@ impl Video {
         key: Option<PlaybackKey>,
     ) -> Self {
         let (channels, ivs) = (catalog.channels(), Ivs::new(client, deployment));
-        Self { channels, ivs, key: key.map(Arc::new), asking: Asking::default() }
+        let (asking, taken) = (Asking::default(), Arc::default());
+        Self { channels, ivs, key: key.map(Arc::new), asking, taken }
     }
 
     /// Whether private auctions can be had here.
@@ -118,7 +122,9 @@ impl Video {
     /// Gives a new auction one of the channels that are ready. Gives where anybody can watch it, if
     /// there was one and anybody can. Never fails: what is not done now, the role `video` does.
     pub async fn assign(&self, auction: &AuctionId) -> Option<String> {
-        match self.channels.assign(auction).await {
+        let assigned = self.channels.assign(auction).await;
+        self.taken.notify_one();
+        match assigned {
             Ok(assigned) => assigned
                 .filter(|channel| !channel.private)
                 .and_then(|channel| channel.made)
@@ -277,12 +283,12 @@ pub(crate) async fn run(
     pace: Pace,
     stop: CancellationToken,
 ) {
-    let Video { channels, ivs, key, .. } = video;
+    let Video { channels, ivs, key, taken, .. } = video;
     let spare = if key.is_some() { spare } else { Spare { private: 0, ..spare } };
     let saga = Saga { channels: channels.clone(), ivs: ivs.clone(), pace };
     let stock = Stock { saga, spare };
     futures::join!(
-        stock.keep_stocked(&stop),
+        stock.keep_stocked(&taken, &stop),
         stock.keep_stepping(&stop),
         stock.keep_sweeping(&stop),
         stock.keep_revoking(&stop),

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use super::Spare;
@@ -24,9 +24,9 @@ pub(super) struct Stock {
 }
 
 impl Stock {
-    /// Mints, assigns and retires. It looks less often the longer there is nothing to do: a look takes
-    /// a good dozen of statements.
-    pub(super) async fn keep_stocked(&self, stop: &CancellationToken) {
+    /// Mints, assigns and retires. It looks less often the longer there is nothing to do, as a look takes
+    /// a good dozen of statements, and after a tick when something is `taken`.
+    pub(super) async fn keep_stocked(&self, taken: &Notify, stop: &CancellationToken) {
         let mut pause = self.saga.pace.tick;
         loop {
             let stocked = self.restock().await;
@@ -34,35 +34,44 @@ impl Stock {
                 Ok(false) => (pause * 2).min(self.saga.pace.tick * VIDEO_REST_TICKS),
                 Ok(true) | Err(_) => self.saga.pace.tick,
             };
-            if !self.rest(stocked, pause, stop).await {
-                return;
+            let woken = async {
+                tokio::time::sleep(self.saga.pace.tick).await;
+                taken.notified().await;
+            };
+            tokio::select! {
+                more = self.rest(stocked, pause, stop) => if !more { return },
+                () = woken => pause = self.saga.pace.tick,
             }
         }
     }
 
     /// Takes steps, several at once.
     pub(super) async fn keep_stepping(&self, stop: &CancellationToken) {
-        let idle = Mutex::new(());
+        let idle = Mutex::new(self.saga.pace.tick / 2);
         join_all((0..VIDEO_STEPS_AT_ONCE).map(|_| self.step_on(&idle, stop))).await;
     }
 
-    /// Takes steps. While there are none, one looks for all: whoever has `idle`.
-    async fn step_on(&self, idle: &Mutex<()>, stop: &CancellationToken) {
-        while let Some(looking) = stop.run_until_cancelled(idle.lock()).await {
+    /// Takes steps. While there are none, one looks for all: whoever has `idle`, which is the pause
+    /// between two looks. It is a tick at most.
+    async fn step_on(&self, idle: &Mutex<Duration>, stop: &CancellationToken) {
+        let tick = self.saga.pace.tick;
+        while let Some(mut looking) = stop.run_until_cancelled(idle.lock()).await {
             let claimed = match self.saga.claim().await {
-                Ok(None) => Ok(()),
+                Ok(None) => {
+                    *looking = (*looking * 2).min(tick);
+                    Ok(())
+                }
                 Ok(Some(claimed)) => {
+                    *looking = tick / 2;
                     drop(looking);
-                    match self.saga.take(claimed).await {
-                        Ok(()) => continue,
-                        failed => failed,
+                    if let Err(error) = self.saga.take(claimed).await {
+                        self.rest(Err::<(), _>(error), tick / 2, stop).await;
                     }
+                    continue;
                 }
                 Err(error) => Err(error),
             };
-            if !self.rest(claimed, self.saga.pace.tick / 2, stop).await {
-                return;
-            }
+            self.rest(claimed, *looking, stop).await;
         }
     }
 
