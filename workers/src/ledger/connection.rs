@@ -8,11 +8,10 @@
 use std::io;
 use std::sync::Arc;
 
-use futures::future::join_all;
 use redis::aio::PubSub;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult, Value,
+    Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult,
     from_redis_value,
 };
 use tokio::time::timeout;
@@ -89,28 +88,11 @@ impl Connection {
         Ok(from_redis_value(answer?)?)
     }
 
-    /// The shards among `shards` that answer or fail together: all where there is one node, else none.
+    /// The `shards` by who can be asked about in one command: all where there is one node, else each alone.
     pub(crate) fn together(&self, shards: impl Iterator<Item = Shard>) -> Vec<Vec<Shard>> {
         match self {
             Self::Node(_) => vec![shards.collect()],
             Self::Cluster(_) => shards.map(|shard| vec![shard]).collect(),
-        }
-    }
-
-    /// Sends `commands` and gives their answers, in order. To one node they go in one write.
-    pub(crate) async fn query_all<T: FromRedisValue>(
-        &self,
-        commands: &[(Shard, Cmd)],
-    ) -> Vec<RedisResult<T>> {
-        let Self::Node(node) = self else {
-            return join_all(commands.iter().map(|(shard, cmd)| self.query(*shard, cmd))).await;
-        };
-        let sending = timeout(REDIS_CALL_MAX, node.send_all(commands.iter().map(|(_, cmd)| cmd)));
-        let answers = sending.await.unwrap_or_else(|_elapsed| Err(timed_out()));
-        let read = |answer: Value| Ok(from_redis_value(answer.extract_error()?)?);
-        match answers {
-            Ok(answers) => answers.into_iter().map(read).collect(),
-            Err(error) => commands.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 

@@ -50,20 +50,6 @@ impl Node {
         answer.inspect_err(|error| self.renew_after(error))
     }
 
-    /// Sends several commands in one write. Each answer may be an error of its own.
-    pub(super) async fn send_all(
-        &self,
-        commands: impl Iterator<Item = &Cmd>,
-    ) -> RedisResult<Vec<Value>> {
-        let mut all = Pipeline::new();
-        for command in commands {
-            all.add_command(command.clone());
-        }
-        let mut connection = self.lock().connection.clone();
-        let answers = connection.send_packed_commands(&all, 0, all.len()).await;
-        answers.inspect_err(|error| self.renew_after(error))
-    }
-
     /// Sends a command about a slot that is being moved to this node. One write carries both parts,
     /// so no other command of this connection comes in between.
     pub(super) async fn send_asking(&self, command: &Cmd) -> RedisResult<Value> {

@@ -56,8 +56,8 @@ pub(crate) async fn watch(redis: Redis, wakes: Wakes, stop: CancellationToken) {
     );
 }
 
-/// Looks at all shards at once, in one question to each node. One that takes long is left to go on, and
-/// not asked twice at once.
+/// Looks at all shards, in one question to each node. One that takes long is left to go on, and not
+/// asked twice at once.
 async fn keep_looking(redis: &Redis, wakes: &Wakes, filled: &Filled, stop: &CancellationToken) {
     let mut ticks = interval(OUTBOX_POLL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -74,51 +74,43 @@ async fn keep_looking(redis: &Redis, wakes: &Wakes, filled: &Filled, stop: &Canc
                     (shards, pause, found)
                 }));
             }
-            Some((shards, mut pause, found)) = looks.next() => {
-                let failed = found.iter().any(Result::is_err);
-                for (shard, found) in shards.iter().zip(found) {
-                    note(wakes, filled, *shard, found);
+            Some((shards, pause, found)) = looks.next() => {
+                for shard in &shards {
+                    note(wakes, filled, *shard, found.as_deref().ok());
                 }
-                pause = if failed { (pause * 2).clamp(OUTBOX_POLL, RETRY_PAUSE_MAX) } else { Duration::ZERO };
+                let pause = found.map(|_| Duration::ZERO).unwrap_or_else(|error| {
+                    tracing::warn!(?shards, ?error, "outboxes not looked at, trying again");
+                    (pause * 2).clamp(OUTBOX_POLL, RETRY_PAUSE_MAX)
+                });
                 idle.push((shards, pause));
             }
         }
     }
 }
 
-/// Wakes those of `shard` that have something to do. One that does not answer is not known to be empty.
-fn note(wakes: &Wakes, filled: &Filled, shard: Shard, found: RedisResult<Vec<Outlet>>) {
-    let found = found.inspect_err(|error| {
-        tracing::warn!(shard, ?error, "outboxes not looked at, trying again");
-    });
+/// Wakes those of `shard` for which something was `found`. Without an answer none is known to be empty.
+fn note(wakes: &Wakes, filled: &Filled, shard: Shard, found: Option<&[String]>) {
     for outlet in Outlet::ALL {
-        let waits = found.as_ref().map(|found| found.contains(&outlet));
-        filled.note(shard, outlet, *waits.as_ref().unwrap_or(&true));
+        let waits = found.map(|found| found.contains(&Keys::outbox(shard, outlet)));
+        filled.note(shard, outlet, waits.unwrap_or(true));
         match waits {
-            Ok(true) => wakes.wake_outbox(shard, outlet),
-            Ok(false) => {}
-            Err(_) => super::failed(outlet),
+            Some(true) => wakes.wake_outbox(shard, outlet),
+            Some(false) => {}
+            None => super::failed(outlet),
         }
     }
 }
 
-/// In which outboxes of each of `shards` something waits.
-async fn look(redis: &Redis, shards: &[Shard]) -> Vec<RedisResult<Vec<Outlet>>> {
-    let command = |shard: &Shard| {
-        let keys = Outlet::ALL.map(|outlet| Keys::outbox(*shard, outlet));
-        let mut command = redis::cmd("XREAD");
-        command.arg("COUNT").arg(1).arg("STREAMS").arg(&keys).arg(&["0", "0"]);
-        (*shard, command)
-    };
-    let commands: Vec<_> = shards.iter().map(command).collect();
-    // The name of each stream that has something, and that.
-    type Found = Option<Vec<(String, redis::Value)>>;
-    let answers: Vec<RedisResult<Found>> = redis.connection.query_all(&commands).await;
-    let read = |(shard, found): (&Shard, RedisResult<Found>)| {
-        let named = |outlet: &Outlet| Keys::outbox(*shard, *outlet);
-        let found = found?.unwrap_or_default();
-        let waits = |outlet: &Outlet| found.iter().any(|(name, _)| *name == named(outlet));
-        Ok(Outlet::ALL.into_iter().filter(waits).collect())
-    };
-    shards.iter().zip(answers).map(read).collect()
+/// The outboxes of `shards`, which are together, in which something waits.
+async fn look(redis: &Redis, shards: &[Shard]) -> RedisResult<Vec<String>> {
+    let Some(first) = shards.first() else { return Ok(Vec::new()) };
+    let outboxes =
+        shards.iter().flat_map(|shard| Outlet::ALL.map(|each| Keys::outbox(*shard, each)));
+    let keys: Vec<String> = outboxes.collect();
+    let mut command = redis::cmd("XREAD");
+    command.arg("COUNT").arg(1).arg("STREAMS").arg(&keys).arg(vec!["0"; keys.len()]);
+    // The name of each that has something, and that.
+    let found: Option<Vec<(String, redis::Value)>> =
+        redis.connection.query(*first, &command).await?;
+    Ok(found.unwrap_or_default().into_iter().map(|(name, _)| name).collect())
 }
