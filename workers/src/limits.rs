@@ -145,7 +145,8 @@ pub(crate) const VIDEO_POOL_MAX: u32 = 100;
 /// [`REQUEST_MAX`].
 pub(crate) const CATALOG_ACQUIRE_MAX: Duration = Duration::from_secs(2);
 /// How long a connection to PostgreSQL is trusted after its last use. One that has been idle for longer
-/// is tried first, so that an old one which died costs nobody an error.
+/// is tried first, so that an old one which died costs nobody an error; one that died just now costs
+/// its next user one. At rest connections take turns of a few seconds, each of which was a trial else.
 pub(crate) const CATALOG_TRUSTED: Duration = Duration::from_secs(5);
 /// Longest a statement may run, on PostgreSQL's own clock. Every query here is one indexed row or
 /// page, and answers in milliseconds or is in trouble.

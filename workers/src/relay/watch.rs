@@ -89,9 +89,9 @@ async fn keep_looking(redis: &Redis, wakes: &Wakes, filled: &Filled, stop: &Canc
 }
 
 /// Wakes those of `shard` for which something was `found`. Without an answer none is known to be empty.
-fn note(wakes: &Wakes, filled: &Filled, shard: Shard, found: Option<&[String]>) {
+fn note(wakes: &Wakes, filled: &Filled, shard: Shard, found: Option<&[Outbox]>) {
     for outlet in Outlet::ALL {
-        let waits = found.map(|found| found.contains(&Keys::outbox(shard, outlet)));
+        let waits = found.map(|found| found.contains(&(shard, outlet)));
         filled.note(shard, outlet, waits.unwrap_or(true));
         match waits {
             Some(true) => wakes.wake_outbox(shard, outlet),
@@ -101,16 +101,26 @@ fn note(wakes: &Wakes, filled: &Filled, shard: Shard, found: Option<&[String]>) 
     }
 }
 
+/// Of which shard, for whom.
+type Outbox = (Shard, Outlet);
+
 /// The outboxes of `shards`, which are together, in which something waits.
-async fn look(redis: &Redis, shards: &[Shard]) -> RedisResult<Vec<String>> {
+async fn look(redis: &Redis, shards: &[Shard]) -> RedisResult<Vec<Outbox>> {
     let Some(first) = shards.first() else { return Ok(Vec::new()) };
-    let outboxes =
-        shards.iter().flat_map(|shard| Outlet::ALL.map(|each| Keys::outbox(*shard, each)));
-    let keys: Vec<String> = outboxes.collect();
+    let outboxes = shards.iter().flat_map(|shard| Outlet::ALL.map(|outlet| (*shard, outlet)));
+    let keyed: Vec<(Outbox, String)> =
+        outboxes.map(|(shard, outlet)| ((shard, outlet), Keys::outbox(shard, outlet))).collect();
     let mut command = redis::cmd("XREAD");
-    command.arg("COUNT").arg(1).arg("STREAMS").arg(&keys).arg(vec!["0"; keys.len()]);
+    command.arg("COUNT").arg(1).arg("STREAMS");
+    for (_, key) in &keyed {
+        command.arg(key);
+    }
+    // All from their beginning.
+    command.arg(vec!["0"; keyed.len()]);
     // The name of each that has something, and that.
     let found: Option<Vec<(String, redis::Value)>> =
         redis.connection.query(*first, &command).await?;
-    Ok(found.unwrap_or_default().into_iter().map(|(name, _)| name).collect())
+    let found = found.unwrap_or_default();
+    let waits = |key: &String| found.iter().any(|(name, _)| name == key);
+    Ok(keyed.into_iter().filter(|(_, key)| waits(key)).map(|(outbox, _)| outbox).collect())
 }
