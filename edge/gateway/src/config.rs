@@ -9,17 +9,13 @@ use gavel_core::ids::RegionCode;
 
 use crate::limit::Quota;
 use crate::limits::{
-    EDGE_KEY_LEN_MIN, FORWARD_TIMEOUT_MS_MAX, FORWARD_TIMEOUT_MS_MIN, JWKS_COOLDOWN_S_MAX, RATE_MAX,
+    EDGE_KEY_LEN_MIN, FORWARD_TIMEOUT_MS_MAX, FORWARD_TIMEOUT_MS_MIN, JWKS_COOLDOWN_S_MAX,
+    RATE_MAX, REGIONS_MAX,
 };
 
-/// Every variable the gateway reads.
-pub const VARIABLES: [&str; 20] = [
-    "region_1_code",
-    "region_1_url",
-    "region_2_code",
-    "region_2_url",
-    "region_3_code",
-    "region_3_url",
+/// Every variable the gateway reads: `spin.toml` passes each on under its own name.
+pub const VARIABLES: &[&str] = &[
+    "regions",
     "cognito_region",
     "cognito_user_pool_id",
     "cognito_app_client_ids",
@@ -42,7 +38,7 @@ pub async fn read<E>(
     get: impl AsyncFn(&'static str) -> Result<Option<String>, E>,
 ) -> Result<HashMap<&'static str, String>, (&'static str, E)> {
     let mut values = HashMap::new();
-    for name in VARIABLES {
+    for &name in VARIABLES {
         if let Some(value) = get(name).await.map_err(|error| (name, error))? {
             values.insert(name, value);
         }
@@ -113,12 +109,18 @@ impl std::fmt::Debug for Secret {
 
 /// A variable that cannot be used. Never holds its value: it may be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("variable {variable} {reason}")]
+#[error("variable {variable}{} {reason}", in_list(*entry))]
 pub struct ConfigError {
     /// Its name.
     pub variable: &'static str,
+    /// Which entry of a list is at fault, counted from 1.
+    pub entry: Option<usize>,
     /// What is wrong with it.
     pub reason: &'static str,
+}
+
+fn in_list(entry: Option<usize>) -> String {
+    entry.map(|number| format!(", entry {number},")).unwrap_or_default()
 }
 
 impl Config {
@@ -179,7 +181,7 @@ struct Reader<G> {
 
 impl<G: Fn(&'static str) -> Option<String>> Reader<G> {
     fn fault(&mut self, variable: &'static str, reason: &'static str) {
-        self.errors.push(ConfigError { variable, reason });
+        self.errors.push(ConfigError { variable, entry: None, reason });
     }
 
     fn optional(&self, name: &'static str) -> String {
@@ -208,47 +210,43 @@ impl<G: Fn(&'static str) -> Option<String>> Reader<G> {
         Quota::new(self.whole(rate, 1, RATE_MAX), self.whole(burst, 1, RATE_MAX))
     }
 
-    /// Scheme and authority only: anything more would be dropped in silence when a path is added.
     fn origin(&mut self, name: &'static str) -> String {
         let text = self.text(name);
-        let origin = text.strip_suffix('/').unwrap_or(&text).to_owned();
-        let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        let clean = |text: &str| {
-            let after_host = text.rsplit(']').next().unwrap_or_default();
-            let parsed = text.parse::<http::uri::Authority>();
-            !text.contains(['/', '@', '?', '#'])
-                && parsed.is_ok_and(|authority| {
-                    !authority.host().is_empty()
-                        && after_host.contains(':') == authority.port_u16().is_some()
-                })
-        };
-        if !text.is_empty() && !authority.is_some_and(clean) {
-            self.fault(name, "must be http:// or https:// with a host and nothing after the port");
+        if text.is_empty() {
+            return text;
         }
-        origin
+        origin(&text).unwrap_or_else(|reason| {
+            self.fault(name, reason);
+            String::new()
+        })
     }
 
+    /// `code=url, code=url`: at least one, the first is home to what has no region of its own.
     fn regions(&mut self) -> Vec<Region> {
+        let list = self.optional("regions");
+        let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         let mut regions: Vec<Region> = Vec::new();
-        for (code_name, url_name) in [
-            ("region_1_code", "region_1_url"),
-            ("region_2_code", "region_2_url"),
-            ("region_3_code", "region_3_url"),
-        ] {
-            let code = self.optional(code_name);
-            if code.is_empty() && code_name != "region_1_code" {
-                continue;
-            }
-            let origin = self.origin(url_name);
-            match RegionCode::parse(&code) {
-                Ok(code) if regions.iter().any(|other| other.code == code) => {
-                    self.fault(code_name, "is the code of another region too");
+        let mut count = 0;
+        for entry in entries {
+            count += 1;
+            match region(entry) {
+                Ok(new) if regions.iter().any(|other| other.code == new.code) => {
+                    self.entry_fault(count, "has the code of another region");
                 }
-                Ok(code) => regions.push(Region { code, origin }),
-                Err(_) => self.fault(code_name, "must be 2 to 8 lower-case letters and digits"),
+                Ok(new) => regions.push(new),
+                Err(reason) => self.entry_fault(count, reason),
             }
         }
+        match count {
+            0 => self.fault("regions", "must name at least one region, as code=url"),
+            1..=REGIONS_MAX => {}
+            _ => self.fault("regions", "names more regions than a gateway may have"),
+        }
         regions
+    }
+
+    fn entry_fault(&mut self, entry: usize, reason: &'static str) {
+        self.errors.push(ConfigError { variable: "regions", entry: Some(entry), reason });
     }
 
     fn cognito(&mut self) -> Cognito {
@@ -272,6 +270,33 @@ impl<G: Fn(&'static str) -> Option<String>> Reader<G> {
         };
         Cognito { pool, issuer, client_ids }
     }
+}
+
+/// Reads `code=url`.
+fn region(entry: &str) -> Result<Region, &'static str> {
+    let (code, url) = entry.split_once('=').ok_or("must be code=url")?;
+    let code = RegionCode::parse(code.trim())
+        .map_err(|_| "must begin with a code of 2 to 8 lower-case letters and digits")?;
+    Ok(Region { code, origin: origin(url.trim())? })
+}
+
+/// Scheme and authority only: anything more would be dropped in silence when a path is added.
+fn origin(url: &str) -> Result<String, &'static str> {
+    let origin = url.strip_suffix('/').unwrap_or(url);
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let clean = |text: &str| {
+        let after_host = text.rsplit(']').next().unwrap_or_default();
+        let parsed = text.parse::<http::uri::Authority>();
+        !text.contains(['/', '@', '?', '#'])
+            && parsed.is_ok_and(|authority| {
+                !authority.host().is_empty()
+                    && after_host.contains(':') == authority.port_u16().is_some()
+            })
+    };
+    if !authority.is_some_and(clean) {
+        return Err("needs http:// or https:// with a host and nothing after the port");
+    }
+    Ok(origin.to_owned())
 }
 
 #[cfg(test)]

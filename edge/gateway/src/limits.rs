@@ -9,6 +9,10 @@ pub const KEY_ID_LEN_MAX: usize = 128;
 /// are only of use where the runtime is told to keep instances longer; each takes about 300 bytes.
 pub const TOKENS_CACHED_MAX: usize = 1_024;
 
+/// Regions in the list of one gateway. There is one for each place that a company auctions from, AWS
+/// has some forty in all, and the list is searched from its beginning for every request.
+pub const REGIONS_MAX: usize = 64;
+
 /// Shortest RSA modulus accepted, in bits (RFC 7518, 3.3).
 pub const RSA_BITS_MIN: usize = 2_048;
 /// Longest RSA modulus accepted, in bits; longer only costs time.

@@ -50,20 +50,26 @@ pub fn service(
     Ok(Service::new(spec, probe, port))
 }
 
+/// The variables of `spin.toml` for the one region `code`, whose workers are at `url`.
+#[must_use]
+pub fn region(code: &str, url: &str) -> Vec<(String, String)> {
+    vec![
+        ("regions".to_owned(), format!("{code}={url}")),
+        ("region_hosts".to_owned(), url.to_owned()),
+    ]
+}
+
 /// The variables of `spin.toml`, each once; those asked for replace ours.
 fn variables(settings: &Settings, asked: &[(String, String)]) -> Vec<(String, String)> {
-    let mut variables = vec![
-        ("region_1_code", &settings.region),
-        ("region_1_url", &settings.workers_url),
+    let mut variables = region(&settings.region, &settings.workers_url);
+    let others = [
         ("cognito_region", &settings.cognito_region),
         ("cognito_user_pool_id", &settings.user_pool_id),
         ("cognito_app_client_ids", &settings.app_client_id),
         ("cognito_jwks_origin", &settings.aws_endpoint_url),
         ("cognito_issuer", &settings.issuer),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value.clone()))
-    .collect::<Vec<_>>();
+    ];
+    variables.extend(others.map(|(name, value)| (name.to_owned(), value.clone())));
     for (name, value) in asked {
         variables.retain(|(known, _)| known != name);
         variables.push((name.clone(), value.clone()));

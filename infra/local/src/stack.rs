@@ -20,6 +20,9 @@ use crate::settings::Settings;
 use crate::tokens::Tokens;
 use crate::{Port, edge, emulator, ivs, paths, redis, secret, workers};
 
+/// The code of its only region.
+pub const REGION: &str = "use1";
+
 /// A running stack.
 #[derive(Debug)]
 pub struct Stack {
@@ -210,7 +213,7 @@ pub fn settings(made: Resources, password: &str) -> Settings {
     let [seller, bidder_1, bidder_2, admin] =
         provision::ACCOUNTS.map(|(name, _)| format!("{name}{}", made.account_suffix));
     Settings {
-        region: "use1".to_owned(),
+        region: REGION.to_owned(),
         edge_key: secret::key(),
         playback_key: secret::signing_key(),
         link_key: secret::key(),

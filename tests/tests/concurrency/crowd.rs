@@ -5,7 +5,7 @@ use std::future::Future;
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
 use futures::future::{try_join, try_join_all};
-use gavel_local::{Options, WorkerOptions};
+use gavel_local::{Options, WorkerOptions, edge, stack};
 use gavel_tests::checker::evidence::Deed;
 use gavel_tests::checker::log::Log;
 use gavel_tests::issuer::claims;
@@ -42,10 +42,8 @@ impl Crowd {
         let (spread, keys) = (Spread::start().await?, Proxy::start("http://127.0.0.1:1").await?);
         let mut options = Options::for_tests()?;
         options.workers = ["first", "second", "third"].map(WorkerOptions::named).into();
-        options.edge_variables = vec![
-            ("region_1_url".to_owned(), spread.url.clone()),
-            ("cognito_jwks_origin".to_owned(), keys.url.clone()),
-        ];
+        options.edge_variables = edge::region(stack::REGION, &spread.url);
+        options.edge_variables.push(("cognito_jwks_origin".to_owned(), keys.url.clone()));
         let world = World::start_with(options).await?;
         spread.over(world.stack.workers.iter().map(|worker| worker.address()).collect());
         let mut people = people(&world, &keys, bidders + 2).await?;

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use gavel_local::{Options, WorkerOptions, redis};
+use gavel_local::{Options, WorkerOptions, edge, redis, stack};
 use gavel_tests::client::millis;
 use gavel_tests::wait::{Tried, WITHIN, seen};
 use gavel_tests::world::key;
@@ -19,7 +19,7 @@ async fn clustered() -> Result<(World, Spread)> {
     let world = World::start_with(Options {
         redis_nodes: 3,
         workers: ["workers", "more-workers"].map(WorkerOptions::named).to_vec(),
-        edge_variables: vec![("region_1_url".to_owned(), spread.url.clone())],
+        edge_variables: edge::region(stack::REGION, &spread.url),
         ..Options::for_tests()?
     })
     .await?;

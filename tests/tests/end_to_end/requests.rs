@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use gavel_local::Options;
+use gavel_local::{Options, stack};
 use gavel_tests::client::send;
-use gavel_tests::{Reply, WITHIN, World};
+use gavel_tests::{Proxy, Reply, WITHIN, World};
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -146,6 +146,37 @@ async fn what_does_not_exist_is_said_so() -> Result<()> {
         let reply = world.edge.get(&format!("/v1/auctions{query}"), "").await?;
         assert_eq!((reply.status, reply.code()), (422, "invalid-request"), "{query}: {reply:?}");
     }
+    world.stack.stop().await
+}
+
+#[tokio::test]
+async fn a_request_goes_to_the_region_that_its_auction_names_where_the_manifest_allows_it()
+-> Result<()> {
+    let options = Options::for_tests()?;
+    let home = options.ports.workers.url();
+    let europe = Proxy::start(&home).await?;
+    let regions =
+        format!("{}={home}, euw1={}, sae1=http://nowhere.invalid", stack::REGION, europe.url);
+    let world = World::start_with(Options {
+        edge_variables: [("regions", regions.as_str()), ("region_hosts", "http://127.0.0.1:*")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        ..options
+    })
+    .await?;
+    let at_home = world.live_auction(json!({})).await?;
+    assert_eq!(world.edge.get(&format!("/v1/auctions/{at_home}/state"), "").await?.status, 200);
+    assert_eq!(europe.seen().len(), 0, "the first region is home to new auctions");
+
+    let state =
+        |region: &str| format!("/v1/auctions/{region}_01928e2c-7f3e-7abc-8def-0123456789ab/state");
+    world.edge.get(&state("euw1"), "").await?;
+    let seen: Vec<String> = europe.seen().into_iter().map(|seen| seen.path).collect();
+    assert_eq!(seen, [state("euw1")]);
+    let refused = world.edge.get(&state("sae1"), "").await?;
+    assert_eq!(refused.status, 503, "no entry allows its host: {refused:?}");
+    let unknown = world.edge.get(&state("zz9"), "").await?;
+    assert_eq!(unknown.status, 404, "{unknown:?}");
     world.stack.stop().await
 }
 

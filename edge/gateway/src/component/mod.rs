@@ -61,7 +61,7 @@ async fn gateway() -> Option<Rc<Gateway>> {
         Err(errors) => {
             for error in &errors {
                 let fields: [(&str, &dyn std::fmt::Display); 2] =
-                    [("variable", &error.variable), ("reason", &error.reason)];
+                    [("variable", &error.variable), ("reason", error)];
                 log::warn("unusable configuration", &fields);
             }
             None

@@ -151,9 +151,7 @@ pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Answer {
 /// The variables of a working gateway.
 pub(crate) fn variables() -> HashMap<&'static str, String> {
     [
-        ("region_1_code", "use1"),
-        ("region_1_url", "http://127.0.0.1:8080"),
-        ("region_2_url", "https://unused-2.invalid"),
+        ("regions", "use1=http://127.0.0.1:8080"),
         ("cognito_region", "us-east-1"),
         ("cognito_user_pool_id", POOL),
         ("cognito_app_client_ids", CLIENT),
