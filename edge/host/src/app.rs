@@ -13,9 +13,9 @@ use wasmtime::component::{Component as Wasm, Linker};
 use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::allowed_hosts::{AllowedHosts, Destination};
+use crate::allowed_hosts::{AllowedHost, AllowedHosts};
 use crate::guest::{self, Grants, Guest};
-use crate::key_value::{DEFAULT_STORE, KeyValueGrant};
+use crate::key_value::KeyValueGrant;
 use crate::manifest::{Component, Manifest, ManifestError, Problem, refused};
 use crate::outbound::{OutboundClient, OutboundHooks, TlsSetupError};
 use crate::routes::Router;
@@ -139,33 +139,17 @@ impl Loader<'_> {
         let mut places = Vec::new();
         for entry in &component.allowed_outbound_hosts {
             match self.values.fill(&entry.value) {
-                Ok(value) => match Destination::parse(&value) {
+                Ok(value) => match AllowedHost::parse(&value) {
                     Ok(place) => places.push(place),
-                    // The entry as written: its value may be a secret.
                     Err(error) => {
-                        problems.push(Problem::new(
-                            entry.line,
-                            format!("allowed host {:?}: {error}", entry.value),
-                        ));
+                        problems.push(Problem::new(entry.line, error.for_entry(&entry.value)));
                     }
                 },
                 Err(error) => problems.push(Problem::new(entry.line, error.to_string())),
             }
         }
-        let mut stores = BTreeSet::new();
-        for label in &component.key_value_stores {
-            if label.value == DEFAULT_STORE {
-                stores.insert(label.value.clone());
-            } else {
-                problems.push(Problem::new(
-                    label.line,
-                    format!(
-                        "gavel-host has only the key-value store \"default\", not {:?}",
-                        label.value
-                    ),
-                ));
-            }
-        }
+        let stores: BTreeSet<String> =
+            component.key_value_stores.iter().map(|label| label.value.clone()).collect();
         let name: Arc<str> = id.into();
         let allowed: AllowedHosts = places.into_iter().collect();
         Grants {

@@ -49,7 +49,7 @@ pub struct UpArgs {
     pub listen: SocketAddr,
 
     /// The value of a variable of the manifest; may be given many times. Without it
-    /// SPIN_VARIABLE_<NAME> counts, then the default.
+    /// SPIN_VARIABLE_<NAME> counts, in the environment or in the file .env, then the default.
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_pair)]
     pub variables: Vec<(String, String)>,
 
@@ -96,10 +96,11 @@ pub enum LogFormat {
 }
 
 fn parse_pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
-    if name.starts_with('@') {
-        return Err("variable files are not supported by gavel-host; Spin does".into());
+    let pair = text.split_once('=');
+    if text.starts_with('@') || pair.is_some_and(|(_, value)| value.starts_with('@')) {
+        return Err("values in files are not supported by gavel-host; Spin does".into());
     }
+    let (name, value) = pair.ok_or("must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -187,5 +188,8 @@ mod tests {
         assert!(error(&["--request-timeout", "0s"]).contains("more than nothing"));
         assert!(error(&["--request-timeout", "1h"]).contains("no unit of time"));
         assert!(error(&["--variable", "novalue"]).contains("NAME=VALUE"));
+        for file in ["k=@file.txt", "@file.json", "@a=b.toml"] {
+            assert!(error(&["--variable", file]).contains("values in files"), "{file}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use wasmtime::component::{Accessor, HasData};
 
 use crate::bindings::variables::{Error, Host, HostWithStore};
+use crate::names;
 use crate::variables::Values;
 
 /// Access to the variables of a guest's component.
@@ -30,17 +31,11 @@ impl<T> HostWithStore<T> for Variables {
         name: String,
     ) -> wasmtime::Result<Result<String, Error>> {
         let values = accessor.with(|mut access| Arc::clone(access.get().0));
-        if !is_name(&name) {
+        if !names::is_key(&name) {
             return Ok(Err(Error::InvalidName(format!("{name:?} is no variable name"))));
         }
         let value = values.get(&name).map(str::to_owned);
         Ok(value
             .ok_or_else(|| Error::Undefined(format!("no variable {name:?} for this component"))))
     }
-}
-
-/// Spin's rule: lower-case letters, digits and underscores, a letter first.
-fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }

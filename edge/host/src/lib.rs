@@ -18,6 +18,7 @@ pub mod guest_variables;
 pub mod key_value;
 pub mod limits;
 pub mod manifest;
+pub mod names;
 pub mod outbound;
 pub mod request;
 pub mod respond;

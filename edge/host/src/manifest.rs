@@ -2,12 +2,17 @@
 //!
 //! It deliberately has no "ignore what I do not know": a field that would change behaviour under
 //! Spin either works here or stops the start, with its line. Only what Spin itself ignores at run
-//! time (`description`, `authors`, `build`, `tool`) is passed over. Every problem is reported, not
-//! only the first.
+//! time (`description`, `authors`, `build`, `tool`) is passed over once it has the right form. Every
+//! problem is reported, not only the first. The invariant: what Spin's loader refuses is refused here,
+//! and a message names `gavel-host` exactly where Spin would have taken the manifest.
 
+mod check;
+mod component;
 mod fields;
 mod model;
 mod reader;
+#[cfg(test)]
+mod spin_rules;
 #[cfg(test)]
 mod tests;
 

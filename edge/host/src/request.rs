@@ -22,6 +22,12 @@ pub enum RequestError {
     /// Two `Host` headers, or one that is no authority.
     #[error("the header `Host` must name one host")]
     BadHost,
+    /// A `Host` header that names a component; only components can reach each other so.
+    #[error("the header `Host` may not name a host of the runtime")]
+    InternalHost,
+    /// A header's value that is not UTF-8.
+    #[error("the value of a header is not UTF-8")]
+    NotText,
     /// A captured part of the path cannot stand in a header.
     #[error("the path cannot stand in a header")]
     BadPath,
@@ -37,6 +43,9 @@ pub fn prepare<B>(
     client: SocketAddr,
     server: SocketAddr,
 ) -> Result<(), RequestError> {
+    if request.headers().values().any(|value| std::str::from_utf8(value.as_bytes()).is_err()) {
+        return Err(RequestError::NotText);
+    }
     let authority = authority(request, server)?;
     let path_and_query =
         request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
@@ -51,7 +60,8 @@ pub fn prepare<B>(
     let headers = request.headers_mut();
     append(headers, "spin-path-info", found.path_info)?;
     append(headers, "spin-full-url", &full_url)?;
-    append(headers, "spin-matched-route", found.route)?;
+    let matched = found.route.strip_suffix('/').unwrap_or(found.route);
+    append(headers, "spin-matched-route", matched)?;
     append(headers, "spin-base-path", "/")?;
     append(headers, "spin-raw-component-route", found.route)?;
     append(
@@ -61,7 +71,8 @@ pub fn prepare<B>(
     )?;
     append(headers, "spin-client-addr", &client.to_string())?;
     for (name, value) in &found.params {
-        append(headers, &format!("spin-path-match-{}", name.to_ascii_lowercase()), value)?;
+        let name = name.replace('_', "-").to_ascii_lowercase();
+        append(headers, &format!("spin-path-match-{name}"), value)?;
     }
     Ok(())
 }
@@ -84,6 +95,9 @@ fn authority<B>(request: &Request<B>, server: SocketAddr) -> Result<Authority, R
         (Some(host), None) if host.is_empty() => None,
         (Some(host), None) => {
             let host: Authority = host.as_bytes().try_into().map_err(|_| RequestError::BadHost)?;
+            if host.host().split_once('.').is_some_and(|(_, domain)| domain == "spin.internal") {
+                return Err(RequestError::InternalHost);
+            }
             Some(host)
         }
         (Some(_), Some(_)) => return Err(RequestError::BadHost),
@@ -151,6 +165,21 @@ mod tests {
         assert!(prepared("http://a/auctions/a", &[("host", "a")]).is_ok());
         assert_eq!(prepared("http://a/auctions/a", &two).unwrap_err(), RequestError::BadHost);
         assert_eq!(prepared("http://a/auctions/a", &[]).unwrap_err(), RequestError::NoHost);
+    }
+
+    #[test]
+    fn what_spin_never_hands_to_a_component_is_refused() {
+        for host in ["a.spin.internal", "a.spin.internal:80"] {
+            let refused = prepared("/auctions/a", &[("host", host)]).unwrap_err();
+            assert_eq!(refused, RequestError::InternalHost, "{host}");
+        }
+        let mut request = prepared("/auctions/a", &[("host", "h")]).unwrap();
+        let route = Router::new([("/...", "edge")]).unwrap();
+        let client = "203.0.113.9:4711".parse().unwrap();
+        let value = http::HeaderValue::from_bytes(b"caf\xe9").unwrap();
+        request.headers_mut().insert("x-name", value);
+        let refused = prepare(&mut request, &route.find("/a").unwrap(), client, client);
+        assert_eq!(refused, Err(RequestError::NotText));
     }
 
     #[test]

@@ -27,17 +27,28 @@ pub struct Pattern {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RouteError {
     /// It does not start with a slash.
-    #[error("route {0:?} must begin with /")]
+    #[error("gavel-host wants route {0:?} to begin with /; Spin puts it there")]
     Relative(String),
     /// The wildcard is not the last segment.
-    #[error("route {0:?} may have ... only as its last segment")]
+    #[error("gavel-host takes ... and * only at the end of route {0:?}; Spin does more")]
     WildcardInside(String),
     /// A `:` without a name after it.
     #[error("route {0:?} has a parameter without a name")]
     Unnamed(String),
     /// It lies under the prefix the runtime keeps for itself.
-    #[error("route {0:?} is reserved for the runtime")]
+    #[error(
+        "gavel-host refuses route {0:?}, which is reserved for the runtime; Spin never uses it"
+    )]
     Reserved(String),
+    /// Another one matches the same paths.
+    #[error("gavel-host refuses route {0:?}, which is already taken; Spin uses one of the two")]
+    Taken(String),
+    /// A parameter with a dot in its segment.
+    #[error("gavel-host does not support a dot beside the parameter of route {0:?}; Spin does")]
+    DottedParam(String),
+    /// A wildcard with a name.
+    #[error("route {0:?} has a wildcard with a name: it must be * alone")]
+    NamedWildcard(String),
 }
 
 impl PartialEq for Pattern {
@@ -72,6 +83,12 @@ impl Pattern {
             segments.push(match (segment, segment.strip_prefix(':')) {
                 ("..." | "*", _) => Segment::Rest,
                 (_, Some("")) => return Err(RouteError::Unnamed(route.to_owned())),
+                _ if segment.starts_with('*') => {
+                    return Err(RouteError::NamedWildcard(route.to_owned()));
+                }
+                (_, Some(name)) if name.contains('.') => {
+                    return Err(RouteError::DottedParam(route.to_owned()));
+                }
                 (_, Some(name)) => Segment::Param(name.to_owned()),
                 _ => Segment::Literal(segment.to_owned()),
             });

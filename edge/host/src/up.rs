@@ -80,8 +80,10 @@ fn list(errors: &[VariableError]) -> String {
 /// [`UpError`], always before the first request was accepted.
 pub async fn up(args: UpArgs) -> Result<(), UpError> {
     let manifest = manifest::load(&args.manifest)?;
-    let values = variables::resolve(&manifest, &args.variables, |name| std::env::var(name).ok())
-        .map_err(UpError::Variables)?;
+    let environment = variables::environment(Path::new(".env"))
+        .map_err(|error| UpError::Variables(vec![error]))?;
+    let values =
+        variables::resolve(&manifest, &args.variables, environment).map_err(UpError::Variables)?;
     let policy = ReusePolicy {
         requests_max: args.max_instance_reuse_count,
         concurrent_max: args.max_instance_concurrent_reuse_count,

@@ -1,13 +1,16 @@
 //! Values of the manifest's variables, and `{{ name }}` templates.
 //!
-//! A value comes from `--variable`, else from `SPIN_VARIABLE_<NAME>`, else from its default: the
-//! order Spin uses. All values are fixed at start; there is no provider that changes them later.
-//! The invariant: a value is handed to components and never printed, secret or not.
+//! A value comes from `--variable`, else from `SPIN_VARIABLE_<NAME>` in the environment, else from that
+//! in the file `.env` of the current folder, else from its default: the order Spin uses. All values are
+//! fixed at start; there is no provider that changes them later. The invariant: a value is handed to
+//! components and never printed, secret or not.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Variable};
 
 /// Resolved values by name. `Debug` shows names only.
 #[derive(Clone, Default)]
@@ -34,6 +37,18 @@ pub enum VariableError {
         /// The name given.
         name: String,
     },
+    /// What the environment says is not text.
+    #[error("{} is not UTF-8", env_name(name))]
+    NotText {
+        /// The variable.
+        name: String,
+    },
+    /// The file `.env` cannot be read. Without what is wrong, since that quotes the line.
+    #[error("{path} is there, but not of lines NAME=VALUE that can be read")]
+    DotEnv {
+        /// Where it is.
+        path: String,
+    },
 }
 
 /// A template that cannot be filled in. Messages show the template, never a value.
@@ -55,15 +70,15 @@ pub enum TemplateError {
 /// Resolves every declared variable.
 ///
 /// `given` are the pairs of `--variable`, the last of a name winning; `env` looks up an environment
-/// variable. An unknown `SPIN_VARIABLE_*` is no error, as in Spin: one environment may serve several
-/// applications.
+/// variable, see [`environment`]. An unknown `SPIN_VARIABLE_*` is no error, as in Spin: one environment
+/// may serve several applications.
 ///
 /// # Errors
 /// Every variable without a value and every unknown name, at once.
 pub fn resolve(
     manifest: &Manifest,
     given: &[(String, String)],
-    env: impl Fn(&str) -> Option<String>,
+    env: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Values, Vec<VariableError>> {
     let mut errors = Vec::new();
     for (name, _) in given {
@@ -74,17 +89,39 @@ pub fn resolve(
     let given: BTreeMap<&str, &str> = given.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let mut values = HashMap::new();
     for (name, variable) in &manifest.variables {
-        let value = given
-            .get(name.as_str())
-            .map(|value| (*value).to_owned())
-            .or_else(|| env(&env_name(name)))
-            .or_else(|| variable.default.clone());
+        let value = match (given.get(name.as_str()), env(&env_name(name))) {
+            (Some(value), _) => Ok((*value).to_owned()),
+            (None, Some(value)) => {
+                value.into_string().map_err(|_| VariableError::NotText { name: name.clone() })
+            }
+            (None, None) => variable
+                .default
+                .clone()
+                .ok_or_else(|| VariableError::Missing { name: name.clone() }),
+        };
         match value {
-            Some(value) => drop(values.insert(name.clone(), value)),
-            None => errors.push(VariableError::Missing { name: name.clone() }),
+            Ok(value) => drop(values.insert(name.clone(), value)),
+            Err(error) => errors.push(error),
         }
     }
     if errors.is_empty() { Ok(Values(values)) } else { Err(errors) }
+}
+
+/// The environment of this process and, for what is not set there, the lines of `file`, if it is there.
+///
+/// # Errors
+/// [`VariableError::DotEnv`] if the file cannot be read.
+pub fn environment(file: &Path) -> Result<impl Fn(&str) -> Option<OsString>, VariableError> {
+    let lines = match dotenvy::from_path_iter(file) {
+        Ok(lines) => lines.collect::<Result<HashMap<String, String>, _>>(),
+        Err(error) if error.not_found() => Ok(HashMap::new()),
+        Err(error) => Err(error),
+    };
+    let lines = lines.map_err(|_| VariableError::DotEnv { path: file.display().to_string() })?;
+    Ok(move |name: &str| {
+        std::env::var_os(name)
+            .or_else(|| lines.get(name).map(|value| OsString::from(value.as_str())))
+    })
 }
 
 impl Values {
@@ -99,23 +136,87 @@ impl Values {
     /// [`TemplateError`] for an unclosed or unknown name.
     pub fn fill(&self, template: &str) -> Result<String, TemplateError> {
         let mut filled = String::with_capacity(template.len());
-        let mut rest = template;
-        while let Some((before, after)) = rest.split_once("{{") {
-            filled.push_str(before);
-            let Some((name, tail)) = after.split_once("}}") else {
-                return Err(TemplateError::Unclosed(template.to_owned()));
-            };
-            let name = name.trim();
-            let value = self.get(name).ok_or_else(|| TemplateError::Undeclared {
-                template: template.to_owned(),
-                name: name.to_owned(),
-            })?;
-            filled.push_str(value);
-            rest = tail;
+        for part in parts(template) {
+            match part? {
+                Part::Text(text) => filled.push_str(text),
+                Part::Name(name) => {
+                    filled.push_str(self.get(name).ok_or_else(|| undeclared(template, name))?);
+                }
+            }
         }
-        filled.push_str(rest);
         Ok(filled)
     }
+}
+
+/// A piece of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part<'t> {
+    Text(&'t str),
+    /// What stands between `{{` and `}}`.
+    Name(&'t str),
+}
+
+/// The pieces of `template` in their order; an error is the last of them.
+fn parts(template: &str) -> impl Iterator<Item = Result<Part<'_>, TemplateError>> {
+    let mut rest = template;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let Some(expression) = rest.strip_prefix("{{") else {
+            let (text, after) = rest.split_at(rest.find("{{").unwrap_or(rest.len()));
+            rest = after;
+            return Some(Ok(Part::Text(text)));
+        };
+        let Some((name, after)) = expression.split_once("}}") else {
+            rest = "";
+            return Some(Err(TemplateError::Unclosed(template.to_owned())));
+        };
+        rest = after;
+        Some(Ok(Part::Name(name.trim())))
+    })
+}
+
+fn undeclared(template: &str, name: &str) -> TemplateError {
+    TemplateError::Undeclared { template: template.to_owned(), name: name.to_owned() }
+}
+
+/// What a template of the manifest says before anyone has given a value.
+#[derive(Debug, PartialEq, Eq)]
+pub enum DefaultText {
+    /// This, whatever values are given.
+    Always(String),
+    /// This, as long as nobody sets one of its variables.
+    Unless(String),
+    /// Nothing yet: one of its variables is required.
+    Unknown,
+}
+
+/// Checks a template against the variables that the manifest declares.
+///
+/// # Errors
+/// [`TemplateError`] for an unclosed or unknown name.
+pub fn default_of(
+    template: &str,
+    declared: &BTreeMap<String, Variable>,
+) -> Result<DefaultText, TemplateError> {
+    let (mut filled, mut is_literal) = (Some(String::new()), true);
+    for part in parts(template) {
+        let text = match part? {
+            Part::Text(text) => Some(text),
+            Part::Name(name) => {
+                is_literal = false;
+                let variable = declared.get(name).ok_or_else(|| undeclared(template, name))?;
+                variable.default.as_deref()
+            }
+        };
+        filled = filled.zip(text).map(|(filled, text)| filled + text);
+    }
+    Ok(match filled {
+        Some(text) if is_literal => DefaultText::Always(text),
+        Some(text) => DefaultText::Unless(text),
+        None => DefaultText::Unknown,
+    })
 }
 
 impl FromIterator<(String, String)> for Values {
@@ -131,6 +232,8 @@ fn env_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
 
     const DECLARED: &str = r#"
@@ -152,7 +255,7 @@ mod tests {
         let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
         let given: Vec<_> = given.iter().map(own).collect();
         let env: HashMap<String, String> = env.iter().map(own).collect();
-        resolve(&manifest, &given, |name| env.get(name).cloned())
+        resolve(&manifest, &given, |name| env.get(name).map(OsString::from))
     }
 
     #[test]
@@ -177,6 +280,30 @@ mod tests {
                 "variable c is required: give --variable c=… or SPIN_VARIABLE_C",
             ]
         );
+    }
+
+    #[test]
+    fn an_environment_that_is_not_text_is_an_error_and_not_the_default() {
+        let manifest = crate::manifest::parse(DECLARED).unwrap();
+        let given = [("b".to_owned(), "x".to_owned()), ("c".to_owned(), "x".to_owned())];
+        let bytes = OsString::from_vec(vec![0xff]);
+        let env = |name: &str| (name == "SPIN_VARIABLE_A").then(|| bytes.clone());
+        let errors = resolve(&manifest, &given, env).unwrap_err();
+        assert_eq!(errors, [VariableError::NotText { name: "a".to_owned() }]);
+    }
+
+    #[test]
+    fn a_file_of_lines_stands_behind_the_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(".env");
+        let look_up = |name: &str| environment(&file).map(|env| env(name));
+        assert_eq!(look_up("SPIN_VARIABLE_NOWHERE"), Ok(None), "no file is no error");
+        std::fs::write(&file, "SPIN_VARIABLE_NOWHERE='a b' # c\nPATH=/nowhere\n").unwrap();
+        assert_eq!(look_up("SPIN_VARIABLE_NOWHERE"), Ok(Some("a b".into())));
+        assert_ne!(look_up("PATH"), Ok(Some("/nowhere".into())), "the environment comes first");
+        std::fs::write(&file, "SPIN_VARIABLE_EDGE_KEY hunter2\n").unwrap();
+        let error = look_up("PATH").unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -115,6 +115,13 @@ impl<'t> Reader<'t> {
         items.into_iter().filter_map(|(line, value)| self.located(what, line, value)).collect()
     }
 
+    /// A table of tables whose content is no concern of ours.
+    pub(super) fn tables(&mut self, what: &str, line: usize, value: Value<'_>) {
+        for (key, line, value) in self.table_entries(what, line, value) {
+            self.table_entries(&format!("{what}.{key}"), line, value);
+        }
+    }
+
     pub(super) fn boolean(&mut self, what: &str, line: usize, value: &Value<'_>) -> bool {
         match value.get_ref() {
             DeValue::Boolean(value) => *value,

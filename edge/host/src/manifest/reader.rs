@@ -1,16 +1,14 @@
 //! Walks the parsed TOML table by table, building the model and noting every problem.
 //!
 //! It keeps going after a problem so that all of them are reported at once; the model it builds is
-//! only handed out when there was none. Whether names refer to something is checked at the end.
-
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+//! only handed out when there was none. Components are read in [`super::component`]; whether the parts
+//! fit together is looked at in the end, in [`super::check`].
 
 use toml::de::{DeTable, DeValue};
 
 use super::fields::{Reader, Value};
-use super::{Component, Located, Manifest, Problem, Trigger, Variable};
-use crate::routes;
+use super::{Manifest, Problem, Trigger, Variable};
+use crate::names;
 
 /// Parses the text of a manifest.
 ///
@@ -25,7 +23,7 @@ pub fn parse(text: &str) -> Result<Manifest, Vec<Problem>> {
             return Err(vec![Problem::new(line, error.message())]);
         }
     };
-    reader.check_references(&manifest);
+    reader.check(&manifest);
     reader.problems.sort_by_key(|problem| problem.line);
     if reader.problems.is_empty() { Ok(manifest) } else { Err(reader.problems) }
 }
@@ -54,6 +52,9 @@ impl Reader<'_> {
                 "trigger" => manifest.triggers = self.triggers(line, value),
                 "component" => {
                     for (id, line, value) in self.table_entries("component", line, value) {
+                        if let Err(error) = names::check_component_id(&id) {
+                            self.problem(line, format!("component {id:?} {error}"));
+                        }
                         self.declared.insert(id.clone());
                         if let Some(component) = self.component(&id, line, value) {
                             manifest.components.insert(id, component);
@@ -75,8 +76,12 @@ impl Reader<'_> {
         for (key, line, value) in self.table_entries("application", line, value) {
             match key.as_str() {
                 "name" => name = self.string("application.name", line, value),
-                "version" | "description" | "authors" | "tool" => {}
-                "trigger" => self.unsupported(line, "application.trigger"),
+                "version" | "description" => {
+                    self.string(&format!("application.{key}"), line, value);
+                }
+                "authors" => drop(self.strings("application.authors", line, value)),
+                "tool" => self.tables("application.tool", line, value),
+                "trigger" | "targets" => self.unsupported(line, &format!("application.{key}")),
                 other => self.unknown(line, &format!("application.{other}")),
             }
         }
@@ -87,11 +92,8 @@ impl Reader<'_> {
     }
 
     fn variable(&mut self, name: &str, line: usize, value: Value<'_>) -> Variable {
-        if !is_snake_case(name) {
-            self.problem(
-                line,
-                format!("variable {name:?} must be lower-case letters, digits and _"),
-            );
+        if let Err(error) = names::check_variable(name) {
+            self.problem(line, format!("variable {name:?} {error}"));
         }
         let (mut default, mut required, mut secret) = (None, false, false);
         for (key, line, value) in self.table_entries(&format!("variables.{name}"), line, value) {
@@ -101,7 +103,9 @@ impl Reader<'_> {
                 }
                 "required" => required = self.boolean(&key, line, &value),
                 "secret" => secret = self.boolean(&key, line, &value),
-                "description" => {}
+                "description" => {
+                    self.string(&format!("variables.{name}.description"), line, value);
+                }
                 other => self.unknown(line, &format!("variables.{name}.{other}")),
             }
         }
@@ -138,8 +142,12 @@ impl Reader<'_> {
                     complete = false;
                 }
                 "route" => route = self.located("route", line, value),
+                "component" if matches!(value.get_ref(), DeValue::Table(_)) => {
+                    self.unsupported(line, "a component inside its trigger");
+                    complete = false;
+                }
                 "component" => component = self.located("component", line, value),
-                "id" => {}
+                "id" => drop(self.string("trigger.http.id", line, value)),
                 "static_response" => {
                     self.unsupported(line, "static_response");
                     complete = false;
@@ -159,80 +167,4 @@ impl Reader<'_> {
             }
         }
     }
-
-    fn component(&mut self, id: &str, line: usize, value: Value<'_>) -> Option<Component> {
-        let at = format!("component.{id}");
-        let mut source = None;
-        let mut allowed_outbound_hosts = Vec::new();
-        let mut key_value_stores = Vec::new();
-        let mut variables = BTreeMap::new();
-        let problems_before = self.problems.len();
-        for (key, line, value) in self.table_entries(&at, line, value) {
-            let field = format!("{at}.{key}");
-            match key.as_str() {
-                "source" if matches!(value.get_ref(), DeValue::Table(_)) => {
-                    self.unsupported(line, &format!("{field} from a URL or registry"));
-                }
-                "source" => source = self.located(&field, line, value),
-                "allowed_outbound_hosts" => {
-                    allowed_outbound_hosts = self.strings(&field, line, value)
-                }
-                "key_value_stores" => key_value_stores = self.strings(&field, line, value),
-                "variables" => {
-                    for (name, line, value) in self.table_entries(&field, line, value) {
-                        variables
-                            .extend(self.located(&name, line, value).map(|value| (name, value)));
-                    }
-                }
-                "description" | "build" | "tool" => {}
-                "environment"
-                | "files"
-                | "exclude_files"
-                | "sqlite_databases"
-                | "ai_models"
-                | "dependencies"
-                | "dependencies_inherit_configuration"
-                | "targets"
-                | "profile"
-                | "allowed_http_hosts" => {
-                    self.unsupported(line, &field);
-                }
-                _ => self.unknown(line, &field),
-            }
-        }
-        if source.is_none() && self.problems.len() == problems_before {
-            self.problem(line, format!("{at} has no source"));
-        }
-        let source = source?;
-        let source = Located { line: source.line, value: PathBuf::from(source.value) };
-        Some(Component { line, source, allowed_outbound_hosts, key_value_stores, variables })
-    }
-
-    /// What names refer to must exist, and no two routes may be the same.
-    fn check_references(&mut self, manifest: &Manifest) {
-        if manifest.triggers.is_empty() && self.problems.is_empty() {
-            self.problem(1, "there is no [[trigger.http]]");
-        }
-        let mut seen: Vec<routes::Pattern> = Vec::new();
-        for Trigger { route, component } in &manifest.triggers {
-            match routes::Pattern::parse(&route.value) {
-                Ok(pattern) if seen.contains(&pattern) => {
-                    self.problem(route.line, format!("route {:?} is already taken", route.value));
-                }
-                Ok(pattern) => seen.push(pattern),
-                Err(error) => self.problem(route.line, error.to_string()),
-            }
-            if !self.declared.contains(&component.value) {
-                self.problem(
-                    component.line,
-                    format!("there is no [component.{}]", component.value),
-                );
-            }
-        }
-    }
-}
-
-fn is_snake_case(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }

@@ -130,7 +130,7 @@ fn variables_need_a_default_or_to_be_required() {
     );
     check(
         "[variables]\nA-b = { default = \"x\" }\n",
-        &["10: variable \"A-b\" must be lower-case letters, digits and _"],
+        &["10: variable \"A-b\" must be ASCII letters and digits, in words separated by '_'"],
     );
     check(
         "[variables]\na = { default = 1 }\n",
@@ -149,11 +149,13 @@ fn references_must_hold_and_routes_must_differ() {
     );
     check(
         "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"c\"\n",
-        &["10: route \"/...\" is already taken"],
+        &[
+            "10: gavel-host refuses route \"/...\", which is already taken; Spin uses one of the two",
+        ],
     );
     check(
         "[[trigger.http]]\nroute = \"x\"\ncomponent = \"c\"\n",
-        &["10: route \"x\" must begin with /"],
+        &["10: gavel-host wants route \"x\" to begin with /; Spin puts it there"],
     );
     check(
         "[[trigger.http]]\nroute = \"/x\"\n",

@@ -33,12 +33,12 @@ async fn every_missing_variable_is_named() {
 
 #[tokio::test]
 async fn hosts_and_stores_that_cannot_be_granted_are_refused_without_values() {
-    let component = "allowed_outbound_hosts = [\"{{ password }}\", \"http://*:80\"]\nkey_value_stores = [\"other\"]";
+    let component = "allowed_outbound_hosts = [\"{{ password }}\", \"http://self\"]\nkey_value_stores = [\"other\"]";
     let ended = refusal(&manifest(component), &[]).await;
     assert_eq!(ended.code, Some(64), "{}", ended.log);
     assert!(ended.log.contains("spin.toml:13: allowed host \"{{ password }}\""), "{}", ended.log);
     assert!(
-        ended.log.contains("spin.toml:14: gavel-host has only the key-value store"),
+        ended.log.contains("spin.toml:14: gavel-host does not support the key-value store"),
         "{}",
         ended.log
     );
