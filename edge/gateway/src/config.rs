@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use gavel_core::ids::RegionCode;
 
-use crate::limit::Quota;
+use crate::limit::{CountsIn, Quota};
 use crate::limits::{
     EDGE_KEY_LEN_MIN, FORWARD_TIMEOUT_MS_MAX, FORWARD_TIMEOUT_MS_MIN, JWKS_COOLDOWN_S_MAX,
     RATE_MAX, REGIONS_MAX,
@@ -29,6 +29,7 @@ pub const VARIABLES: &[&str] = &[
     "address_burst",
     "failed_auth_rate_per_s",
     "failed_auth_burst",
+    "counts_in",
     "forward_timeout_ms",
 ];
 
@@ -65,6 +66,8 @@ pub struct Config {
     pub address_quota: Quota,
     /// Failed sign-ins per client address.
     pub failed_auth_quota: Quota,
+    /// Where requests are counted.
+    pub counts_in: CountsIn,
     /// How long a region may take, in milliseconds.
     pub forward_timeout_ms: u64,
 }
@@ -139,6 +142,7 @@ impl Config {
         let user_quota = reader.quota("user_rate_per_s", "user_burst");
         let address_quota = reader.quota("address_rate_per_s", "address_burst");
         let failed_auth_quota = reader.quota("failed_auth_rate_per_s", "failed_auth_burst");
+        let counts_in = reader.counts_in();
         let forward_timeout_ms =
             reader.whole("forward_timeout_ms", FORWARD_TIMEOUT_MS_MIN, FORWARD_TIMEOUT_MS_MAX);
         if !reader.errors.is_empty() {
@@ -153,6 +157,7 @@ impl Config {
             user_quota,
             address_quota,
             failed_auth_quota,
+            counts_in,
             forward_timeout_ms,
         })
     }
@@ -208,6 +213,17 @@ impl<G: Fn(&'static str) -> Option<String>> Reader<G> {
 
     fn quota(&mut self, rate: &'static str, burst: &'static str) -> Quota {
         Quota::new(self.whole(rate, 1, RATE_MAX), self.whole(burst, 1, RATE_MAX))
+    }
+
+    fn counts_in(&mut self) -> CountsIn {
+        match self.optional("counts_in").as_str() {
+            "memory" => CountsIn::Memory,
+            "key-value" => CountsIn::KeyValue,
+            _ => {
+                self.fault("counts_in", "must be memory or key-value");
+                CountsIn::KeyValue
+            }
+        }
     }
 
     fn origin(&mut self, name: &'static str) -> String {

@@ -1,7 +1,9 @@
 //! Sending a request on to its region, with the edge's word for who sends it.
 //!
 //! Headers are made, not copied: a worker sees what is listed here and nothing else of the client's.
-//! Time is bounded as a whole. Only a failure to connect is tried again, once: then nothing was sent.
+//! The runtime bounds the time to connect and to the first byte, together as long as is configured, so
+//! no timer of the guest's runs beside each request. Only a refused connection is tried again, once: then
+//! nothing was sent, and no time has passed.
 
 use bytes::Bytes;
 use gavel_core::ids::IdempotencyKey;
@@ -16,6 +18,7 @@ use crate::limits::{CONNECT_TIMEOUT_MS, REPLY_BYTES_MAX};
 use crate::log;
 use crate::ports::{FetchError, Outgoing, Ports, within};
 use crate::refusal::Refusal;
+use crate::reply::Body;
 use crate::trace::Trace;
 use crate::validate::headers::IDEMPOTENCY_KEY;
 
@@ -45,13 +48,14 @@ pub struct Checked<'a> {
     pub trace: Trace,
 }
 
-/// Sends it and gives the region's reply, whatever it says.
-pub async fn forward(
-    ports: &impl Ports,
+/// Sends it and gives the region's reply, whatever it says. A body whose length is told is left to the
+/// runtime, which passes it on; another one is read here, to see where it ends.
+pub async fn forward<P: Ports>(
+    ports: &P,
     config: &Config,
     region: &Region,
     checked: Checked<'_>,
-) -> Result<http::Response<Bytes>, Refusal> {
+) -> Result<http::Response<Body<P::Body>>, Refusal> {
     let request_id = checked.request_id.to_owned();
     let unavailable = |reason: &dyn std::fmt::Display| {
         let fields: [(&str, &dyn std::fmt::Display); 3] =
@@ -61,26 +65,40 @@ pub async fn forward(
     };
     let headers =
         headers(config, &checked, ports.now_ms() / 1_000).map_err(|error| unavailable(&error))?;
+    let connect_timeout_ms = CONNECT_TIMEOUT_MS.min(config.forward_timeout_ms / 2);
     let request = Outgoing {
         method: checked.method,
         url: format!("{}{}", region.origin, checked.path),
         headers,
         body: checked.body,
-        connect_timeout_ms: CONNECT_TIMEOUT_MS,
-        timeout_ms: config.forward_timeout_ms,
-        reply_bytes_max: REPLY_BYTES_MAX,
+        connect_timeout_ms,
+        timeout_ms: config.forward_timeout_ms - connect_timeout_ms,
     };
-    let exchange = async {
-        match ports.fetch(&request).await {
-            Err(FetchError::Connect) => ports.fetch(&request).await,
-            other => other,
+    exchange(ports, &request).await.map_err(|error| unavailable(&error))
+}
+
+async fn exchange<P: Ports>(
+    ports: &P,
+    request: &Outgoing,
+) -> Result<http::Response<Body<P::Body>>, FetchError> {
+    let reply = match ports.send(request).await {
+        Err(FetchError::Connect) => ports.send(request).await,
+        other => other,
+    };
+    let (head, body) = reply?.into_parts();
+    let body = match length(&head.headers) {
+        Some(length) if length > REPLY_BYTES_MAX => return Err(FetchError::TooLong),
+        Some(_) => Body::Relayed(body),
+        None => {
+            let whole = within(ports, request.timeout_ms, ports.read(body, REPLY_BYTES_MAX)).await;
+            Body::Whole(whole.unwrap_or(Err(FetchError::Late))?)
         }
     };
-    match within(ports, config.forward_timeout_ms, exchange).await {
-        Some(Ok(reply)) => Ok(reply),
-        Some(Err(error)) => Err(unavailable(&error)),
-        None => Err(unavailable(&"no answer in time")),
-    }
+    Ok(http::Response::from_parts(head, body))
+}
+
+fn length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Why the headers could not be made.
@@ -110,7 +128,7 @@ fn headers(config: &Config, checked: &Checked<'_>, now_s: u64) -> Result<HeaderM
         headers.insert(name, HeaderValue::from_str(value)?);
         Ok(())
     };
-    set(HeaderName::from_static(ASSERTION_HEADER), &sign(&config.edge_key, assertion, now_s)?)?;
+    set(HeaderName::from_static(ASSERTION_HEADER), &sign(&config.edge_key, &assertion, now_s)?)?;
     set(HeaderName::from_static(REQUEST_ID), checked.request_id)?;
     set(ACCEPT, "application/json")?;
     set(CONTENT_LENGTH, &checked.body.len().to_string())?;

@@ -11,7 +11,7 @@ use crate::refusal::Refusal;
 
 /// Whether the home region is ready and tokens can be checked.
 pub async fn ready(ports: &impl Ports, config: &Config, auth: &AuthState) -> Result<(), Refusal> {
-    if !auth.keys.ready(ports, config).await {
+    if !auth.keys.ready(ports).await {
         return Err(Refusal::Unavailable("there is no key set to check tokens with"));
     }
     let not_ready = Refusal::Unavailable("the home region is not ready");
@@ -23,9 +23,8 @@ pub async fn ready(ports: &impl Ports, config: &Config, auth: &AuthState) -> Res
         body: bytes::Bytes::new(),
         connect_timeout_ms: CONNECT_TIMEOUT_MS,
         timeout_ms: READY_TIMEOUT_MS,
-        reply_bytes_max: READINESS_BYTES_MAX,
     };
-    match within(ports, READY_TIMEOUT_MS, ports.fetch(&request)).await {
+    match within(ports, READY_TIMEOUT_MS, ports.fetch(&request, READINESS_BYTES_MAX)).await {
         Some(Ok(reply)) if reply.status().is_success() => Ok(()),
         _ => Err(not_ready),
     }

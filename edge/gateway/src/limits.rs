@@ -1,13 +1,27 @@
 //! Every bound of the gateway, named with its unit and the reason for the number. Bounds that both
 //! tiers share are in `gavel_core::limits`.
 
+use std::num::NonZeroUsize;
+
 /// Clock difference allowed between Cognito and here, in seconds. Both keep time by NTP.
 pub const TOKEN_LEEWAY_S: u64 = 5;
 /// A key id in bytes. Cognito's have 44.
 pub const KEY_ID_LEN_MAX: usize = 128;
-/// Verified tokens remembered by one instance. An instance serves 128 requests by default, so more
-/// are only of use where the runtime is told to keep instances longer; each takes about 300 bytes.
-pub const TOKENS_CACHED_MAX: usize = 1_024;
+/// Verified tokens remembered by one instance: everybody who bids in an auction house at its busiest
+/// hour, seen through one core. With Cognito's usual kilobyte each, and 200 bytes for what it says, all
+/// of them take 20 MB of the 128 MiB that an instance has.
+pub const TOKENS_MAX: usize = 16_384;
+/// Their length together, in bytes: twice the usual, and a quarter of an instance's memory, however
+/// long the tokens are.
+pub const TOKENS_BYTES_MAX: usize = 32 << 20;
+/// Tokens remembered for their forged signature. A few suffice: who makes up a new one each time is
+/// stopped by the limiter of failed sign-ins.
+pub const BAD_TOKENS_MAX: usize = 1_024;
+/// Their length together, in bytes: four times the usual.
+pub const BAD_TOKENS_BYTES_MAX: usize = 4 << 20;
+/// How long such a verdict is kept, in seconds: long enough that a client in a loop costs one signature a
+/// minute. Nobody depends on its end, since a forged token never becomes a good one.
+pub const BAD_TOKEN_S: u64 = 60;
 
 /// Regions in the list of one gateway. There is one for each place that a company auctions from, AWS
 /// has some forty in all, and the list is searched from its beginning for every request.
@@ -23,31 +37,30 @@ pub const JWKS_BYTES_MAX: usize = 65_536;
 pub const JWKS_KEYS_MAX: usize = 32;
 /// Fetching the key set, in milliseconds, all in all: a bidder waits meanwhile.
 pub const JWKS_FETCH_TIMEOUT_MS: u64 = 3_000;
-/// Waiting for another request's fetch, in milliseconds: its time-out and a little.
+/// Waiting for another request's fetch, in milliseconds: its time-out, that of reading the store before,
+/// and a little.
 pub const JWKS_WAIT_MS: u64 = 3_500;
 /// How often a waiting request looks, in milliseconds.
 pub const JWKS_POLL_MS: u64 = 50;
 /// Age in seconds at which the key set is refreshed though every key is known.
 pub const JWKS_AGE_S_MAX: u64 = 3_600;
-/// Least time in seconds between such refreshes when they fail; the old set works meanwhile, and
-/// the request that tries waits for the time-out.
-pub const JWKS_REFRESH_GAP_S: u64 = 60;
-/// Age in seconds at which an instance reads the stored set again, to see what others fetched.
-pub const JWKS_RECHECK_S: u64 = 60;
-/// The settling time of the fetch claim in milliseconds; see `auth::claim`. A store operation takes
-/// 20 µs on a local store and a few milliseconds on a networked one.
-pub const CLAIM_SETTLE_MS: u64 = 30;
-/// How long a claim holds others off in milliseconds: the claimant has either begun its fetch by
-/// then, or died.
-pub const CLAIM_LIFE_MS: u64 = 1_000;
-/// How often a claimant that was too slow tries again.
-pub const CLAIM_TRIES_MAX: u32 = 3;
+/// How often an instance looks after its key set, in seconds: reads what others stored, and refreshes it
+/// when it is old. No request waits for that.
+pub const JWKS_KEEP_S: u64 = 60;
+/// Unknown key ids whose first use is remembered: enough for a pool's keys and some strangers.
+pub const KEY_IDS_MISSED_MAX: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not 0");
+/// The most a store operation may take in milliseconds; then the request goes on without it. A local
+/// store takes 20 µs, a networked one a few milliseconds.
+pub const STORE_TIMEOUT_MS: u64 = 250;
 
 /// A query as it came, in bytes: the longest cursor and category fit, percent-encoded as usual.
 pub const QUERY_BYTES_MAX: usize = 4_096;
 /// Reading a request's body, in milliseconds, so that a slow sender cannot hold an instance.
 pub const BODY_READ_TIMEOUT_MS: u64 = 5_000;
 
+/// Identities that an instance remembers in one rate limiter: the bidders of a large house, and then
+/// some. Each takes about 150 bytes, so a limiter at most 10 MB.
+pub const LIMIT_IDENTITIES_MAX: usize = 65_536;
 /// Slots of one rate limiter in the store; with [`LIMIT_SLOT_ENTRIES_MAX`] it bounds what a limiter
 /// can ever store to about 3 MB.
 pub const LIMIT_SLOTS: u64 = 16_384;

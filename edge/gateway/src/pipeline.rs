@@ -2,19 +2,18 @@
 //!
 //! Cheap checks come first, and nothing is read or verified for somebody who is over their limit.
 
-use std::error::Error;
+use std::rc::Rc;
 
-use bytes::Bytes;
 use gavel_core::ids::IdempotencyKey;
+use http::header::AUTHORIZATION;
 use http::{Method, Request};
-use http_body::Body;
 
 use crate::auth::{AuthState, authenticate};
 use crate::config::Config;
 use crate::forward::{Checked, forward};
 use crate::health;
-use crate::limit::{Limiter, Limits};
-use crate::ports::Ports;
+use crate::limit::{Limiter, Limits, Share};
+use crate::ports::{IncomingBody, Ports};
 use crate::refusal::Refusal;
 use crate::reply::{self, Marks, Reply};
 use crate::route::Route;
@@ -29,66 +28,74 @@ pub struct Gateway {
     pub config: Config,
     /// Keys and verified tokens.
     pub auth: AuthState,
+    /// Who has sent how much.
+    pub limits: Rc<Limits>,
 }
 
 impl Gateway {
     /// A fresh one.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, auth: AuthState::default() }
+        let auth = AuthState::new(&config);
+        let limits = Rc::new(Limits::new(&config));
+        Self { config, auth, limits }
     }
 }
 
 /// Answers one request. `gateway` is `None` when the configuration is unusable, which the caller has
 /// logged.
-pub async fn handle<B>(ports: &impl Ports, gateway: Option<&Gateway>, request: Request<B>) -> Reply
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+pub async fn handle<P: Ports>(
+    ports: &P,
+    gateway: Option<&Gateway>,
+    request: Request<impl IncomingBody>,
+) -> Reply<P::Body> {
+    // Names the request, and its trace where it belongs to none yet.
+    let drawn = ports.bytes();
     let mut marks = Marks {
-        request_id: uuid(ports.bytes()),
+        request_id: uuid(drawn),
         head_only: request.method() == Method::HEAD,
         ..Marks::default()
     };
-    let reply = serve(ports, gateway, request, &mut marks)
+    let reply = serve(ports, gateway, request, drawn, &mut marks)
         .await
         .unwrap_or_else(|refusal| reply::refuse(&refusal));
     reply::finish(reply, &marks)
 }
 
-async fn serve<B>(
-    ports: &impl Ports,
+async fn serve<P: Ports>(
+    ports: &P,
     gateway: Option<&Gateway>,
-    request: Request<B>,
+    request: Request<impl IncomingBody>,
+    drawn: [u8; 16],
     marks: &mut Marks,
-) -> Result<Reply, Refusal>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+) -> Result<Reply<P::Body>, Refusal> {
     let (head, body) = request.into_parts();
-    if Route::find(&head.method, head.uri.path()) == Ok(Route::Health) {
+    let route = Route::find(&head.method, head.uri.path());
+    if route == Ok(Route::Health) {
         return Ok(reply::ok());
     }
     refuse_duplicates(&head.headers)?;
     let gateway = gateway.ok_or(Refusal::Unavailable("the edge is not configured"))?;
-    let Gateway { config, auth } = gateway;
+    let Gateway { config, auth, limits } = gateway;
     let address = client_address(&head.headers)?;
     let party = limited_party(&address);
-    let limits = Limits::new(config);
-    limits.take(ports, Limiter::Address, &party).await?;
+    // Who shows a token is asked for by name further on.
+    let share = match head.headers.contains_key(AUTHORIZATION) {
+        true => Share::Later,
+        false => Share::First,
+    };
+    limits.take(ports, Limiter::Address, &party, share).await?;
 
-    let route = Route::find(&head.method, head.uri.path())?;
+    let route = route?;
     if route == Route::Ready {
         return health::ready(ports, config, auth).await.map(|()| reply::ok());
     }
     let region = config.region(route.region().as_deref()).ok_or(Refusal::NotFound)?;
-    let identity = authenticate(ports, config, auth, &limits, &head.headers, &party).await?;
+    let identity = authenticate(ports, config, auth, limits, &head.headers, &party).await?;
     marks.shared = identity.is_none() && head.method.is_safe();
     match &identity {
         Some(identity) if route.changes() => {
-            limits.take(ports, Limiter::User, identity.user.as_str()).await?;
+            limits.take(ports, Limiter::User, identity.user.as_str(), Share::First).await?;
         }
         None if route.needs_user() => return Err(Refusal::TokenMissing),
         _ => {}
@@ -113,7 +120,7 @@ where
         arrived_at_ms,
         idempotency_key: marks.idempotency_key.as_ref(),
         request_id: &marks.request_id,
-        trace: Trace::of(&head.headers, ports.bytes()),
+        trace: Trace::of(&head.headers, drawn),
     };
     let answer = forward(ports, config, region, checked).await?;
     reply::relay(answer, &marks.request_id)

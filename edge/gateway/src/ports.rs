@@ -12,6 +12,8 @@ use bytes::Bytes;
 use futures::future::{Either, select};
 use http::{HeaderMap, Method};
 
+use crate::limits::STORE_TIMEOUT_MS;
+
 /// The key-value store failed. The runtime's message may name hosts, so it is logged, never sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the key-value store failed: {0}")]
@@ -23,6 +25,16 @@ pub trait KeyValue {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Sets the value of `key`.
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
+}
+
+/// What a store operation gives, or a failure once [`STORE_TIMEOUT_MS`] have passed: a store that hangs
+/// is as one that is away.
+pub async fn bounded<T>(
+    clock: &impl Clock,
+    operation: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let done = within(clock, STORE_TIMEOUT_MS, operation).await;
+    done.unwrap_or_else(|| Err(StoreError("no answer in time".to_owned())))
 }
 
 /// Time.
@@ -57,19 +69,21 @@ pub struct Outgoing {
     pub body: Bytes,
     /// The most that connecting may take, in milliseconds.
     pub connect_timeout_ms: u64,
-    /// The most that the first byte and each following one may take, in milliseconds. The caller
-    /// bounds the whole with [`within`].
+    /// The most that the first byte and each following one may take, in milliseconds. Who reads a body
+    /// here bounds the whole with [`within`].
     pub timeout_ms: u64,
-    /// Longest body to read in bytes.
-    pub reply_bytes_max: usize,
 }
 
 /// Why no whole reply came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// No connection; nothing was sent, so sending again is safe.
+    /// Refused or unreachable; nothing was sent, so sending again is safe.
     #[error("could not connect")]
     Connect,
+    /// No connection, or no answer, in the time that the request names. Sending again would take as long
+    /// again.
+    #[error("no answer in time")]
+    Late,
     /// Broken off after something may have been sent.
     #[error("the exchange broke off")]
     Broken,
@@ -80,14 +94,51 @@ pub enum FetchError {
 
 /// Outbound HTTP.
 pub trait Fetch {
-    /// Sends a request and reads the whole reply.
-    async fn fetch(&self, request: &Outgoing) -> Result<http::Response<Bytes>, FetchError>;
+    /// A reply's body that has not been read.
+    type Body;
+
+    /// Sends a request and gives the reply once its head is there.
+    async fn send(&self, request: &Outgoing) -> Result<http::Response<Self::Body>, FetchError>;
+
+    /// Reads a reply's body, of at most `bytes_max` bytes.
+    async fn read(&self, body: Self::Body, bytes_max: usize) -> Result<Bytes, FetchError>;
+
+    /// Sends a request and reads the whole reply, of at most `bytes_max` bytes.
+    async fn fetch(
+        &self,
+        request: &Outgoing,
+        bytes_max: usize,
+    ) -> Result<http::Response<Bytes>, FetchError> {
+        let (head, body) = self.send(request).await?.into_parts();
+        Ok(http::Response::from_parts(head, self.read(body, bytes_max).await?))
+    }
+}
+
+/// The body of the request that is being answered.
+pub trait IncomingBody {
+    /// Reads it to its end, which comes after `bytes_max` bytes at the latest.
+    async fn read(self, bytes_max: usize) -> Result<Bytes, BodyFault>;
+}
+
+/// Why there is no whole body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFault {
+    /// Longer than allowed.
+    TooLong,
+    /// It ended before its end.
+    Broken,
+}
+
+/// Work that no request waits for.
+pub trait Background {
+    /// Starts `task`, which goes on when the request that started it has been answered.
+    fn spawn(&self, task: impl AsyncFnOnce(&Self) + 'static);
 }
 
 /// All of them.
-pub trait Ports: KeyValue + Clock + Random + Fetch {}
+pub trait Ports: KeyValue + Clock + Random + Fetch + Background {}
 
-impl<T: KeyValue + Clock + Random + Fetch> Ports for T {}
+impl<T: KeyValue + Clock + Random + Fetch + Background> Ports for T {}
 
 /// The result of `work`, or `None` once `ms` milliseconds have passed; `work` is then dropped.
 pub async fn within<T>(clock: &impl Clock, ms: u64, work: impl Future<Output = T>) -> Option<T> {

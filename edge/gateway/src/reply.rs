@@ -21,8 +21,17 @@ use crate::log;
 use crate::refusal::Refusal;
 use crate::validate::headers::IDEMPOTENCY_KEY;
 
-/// A whole reply.
-pub type Reply = http::Response<Bytes>;
+/// A reply. `B` is what a region's body is as long as nobody has read it.
+pub type Reply<B> = http::Response<Body<B>>;
+
+/// What follows a reply's head.
+#[derive(Debug)]
+pub enum Body<B> {
+    /// All of it.
+    Whole(Bytes),
+    /// A region's, to be passed on as it comes; its length is in the head.
+    Relayed(B),
+}
 
 /// The headers of a region's reply that the client gets.
 const PASSED: [HeaderName; 10] = [
@@ -53,13 +62,13 @@ pub struct Marks {
 
 /// `200` and a word of JSON.
 #[must_use]
-pub fn ok() -> Reply {
+pub fn ok<B>() -> Reply<B> {
     with_body(StatusCode::OK, "application/json", Bytes::from_static(b"{\"status\":\"ok\"}"))
 }
 
 /// The problem that a refusal is.
 #[must_use]
-pub fn refuse(refusal: &Refusal) -> Reply {
+pub fn refuse<B>(refusal: &Refusal) -> Reply<B> {
     let (problem, extra) = match refusal {
         Refusal::NotFound => (Problem::new(Code::NotFound, refusal.to_string()), vec![]),
         Refusal::MethodNotAllowed { allow } => (
@@ -107,7 +116,7 @@ pub fn refuse(refusal: &Refusal) -> Reply {
 }
 
 /// What the client gets of a region's reply.
-pub fn relay(region: http::Response<Bytes>, request_id: &str) -> Result<Reply, Refusal> {
+pub fn relay<B>(region: http::Response<Body<B>>, request_id: &str) -> Result<Reply<B>, Refusal> {
     let status = region.status();
     let is_problem = region
         .headers()
@@ -127,7 +136,9 @@ pub fn relay(region: http::Response<Bytes>, request_id: &str) -> Result<Reply, R
     let (head, body) = region.into_parts();
     let mut reply = Reply::new(body);
     *reply.status_mut() = status;
-    for name in &PASSED {
+    // The length of what is not read here; `finish` says that of the rest.
+    let length = matches!(reply.body(), Body::Relayed(_)).then_some(&CONTENT_LENGTH);
+    for name in PASSED.iter().chain(length) {
         if let Some(value) = head.headers.get(name) {
             reply.headers_mut().insert(name, value.clone());
         }
@@ -136,7 +147,7 @@ pub fn relay(region: http::Response<Bytes>, request_id: &str) -> Result<Reply, R
 }
 
 /// Whether a worker's 401 is for the caller, who is not signed in: then it names no error.
-fn asks_to_sign_in(region: &http::Response<Bytes>) -> bool {
+fn asks_to_sign_in<B>(region: &http::Response<B>) -> bool {
     let challenge = region.headers().get(WWW_AUTHENTICATE);
     challenge.is_some_and(|value| value.as_bytes().starts_with(b"Bearer realm="))
 }
@@ -144,12 +155,14 @@ fn asks_to_sign_in(region: &http::Response<Bytes>) -> bool {
 /// Adds what belongs on every reply, and takes away the body that was not asked for: what describes it
 /// stays (RFC 9110, 9.3.2).
 #[must_use]
-pub fn finish(mut reply: Reply, marks: &Marks) -> Reply {
+pub fn finish<B>(mut reply: Reply<B>, marks: &Marks) -> Reply<B> {
     set(&mut reply, X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(&mut reply, HeaderName::from_static(REQUEST_ID), &marks.request_id);
-    if !reply.body().is_empty() {
-        let length = reply.body().len().to_string();
-        set(&mut reply, CONTENT_LENGTH, &length);
+    if let Body::Whole(body) = reply.body()
+        && !body.is_empty()
+    {
+        let length = HeaderValue::from(body.len());
+        reply.headers_mut().insert(CONTENT_LENGTH, length);
     }
     if let Some(key) = &marks.idempotency_key {
         set(&mut reply, HeaderName::from_static(IDEMPOTENCY_KEY), key.as_str());
@@ -161,7 +174,7 @@ pub fn finish(mut reply: Reply, marks: &Marks) -> Reply {
         set(&mut reply, VARY, "authorization");
     }
     if marks.head_only {
-        reply.body_mut().clear();
+        *reply.body_mut() = Body::Whole(Bytes::new());
     }
     reply
 }
@@ -180,15 +193,15 @@ fn rate_limit_fields(denied: &Denied) -> Vec<(HeaderName, String)> {
     ]
 }
 
-fn with_body(status: StatusCode, media_type: &'static str, body: Bytes) -> Reply {
-    let mut reply = Reply::new(body);
+fn with_body<B>(status: StatusCode, media_type: &'static str, body: Bytes) -> Reply<B> {
+    let mut reply = Reply::new(Body::Whole(body));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     reply
 }
 
 /// Sets a header. Every value that comes here is visible ASCII by its type; another is left out.
-fn set(reply: &mut Reply, name: HeaderName, value: &str) {
+fn set<B>(reply: &mut Reply<B>, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         reply.headers_mut().insert(name, value);
     }

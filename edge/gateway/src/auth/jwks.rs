@@ -3,29 +3,49 @@
 //! Keys of other kinds or uses are passed over, as the RFC asks; so are weak ones. A set in which a
 //! key id appears twice is refused whole: readers could disagree about which one counts.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jwt_simple::prelude::RS256PublicKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::limits::{JWKS_KEYS_MAX, KEY_ID_LEN_MAX, RSA_BITS_MAX, RSA_BITS_MIN};
 
 /// An RSA public key fit for RS256.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Jwk {
     /// The modulus, big-endian, without leading zeros.
-    pub n: Vec<u8>,
+    n: Vec<u8>,
     /// The exponent, 65537, big-endian.
-    pub e: Vec<u8>,
+    e: Vec<u8>,
+    /// Ready for use, once it was used.
+    ready: OnceCell<Option<RS256PublicKey>>,
 }
+
+impl Jwk {
+    /// The key, for the library; `None` if it does not take it.
+    pub fn public(&self) -> Option<&RS256PublicKey> {
+        let read = || RS256PublicKey::from_components(&self.n, &self.e).ok();
+        self.ready.get_or_init(read).as_ref()
+    }
+}
+
+impl PartialEq for Jwk {
+    fn eq(&self, other: &Self) -> bool {
+        self.n == other.n && self.e == other.e
+    }
+}
+
+impl Eq for Jwk {}
 
 /// The usable keys of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySet {
-    /// When it was fetched, in milliseconds since the epoch.
+    /// When the pool was asked for it, in milliseconds since the epoch.
     pub fetched_at_ms: u64,
     /// By key id; at least one.
     pub keys: BTreeMap<String, Rc<Jwk>>,
@@ -141,7 +161,7 @@ fn usable(key: &Value) -> Option<Jwk> {
     let e = unsigned(text("e")?)?;
     let sized = (RSA_BITS_MIN..=RSA_BITS_MAX).contains(&bits(&n));
     let odd = n.last().is_some_and(|byte| byte & 1 == 1);
-    (sized && odd && e == [1, 0, 1]).then_some(Jwk { n, e })
+    (sized && odd && e == [1, 0, 1]).then(|| Jwk { n, e, ready: OnceCell::new() })
 }
 
 /// A Base64urlUInt (RFC 7518, 2), leading zeros dropped: some issuers send one.

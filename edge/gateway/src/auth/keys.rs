@@ -1,206 +1,283 @@
 //! Finding the key a token names: in this instance, else in the store, else from Cognito.
 //!
-//! - A known key is always answered at once; the set is refreshed in time, and an old set works on
-//!   while Cognito cannot be reached.
-//! - An unknown key id leads to at most one fetch per cool-down over all instances ([`claim`]). Who
-//!   may fetch waits for it, and so does who comes while a fetch is under way, so a rotated key is
-//!   accepted within the cool-down; everybody else is refused at once.
-//! - Without a working store nothing is fetched, because nobody could keep count.
+//! - A known key is answered at once. The set is looked after in the background, and an old one works
+//!   on while Cognito cannot be reached.
+//! - An unknown key id leads to at most one fetch per cool-down of an instance. Who asks meanwhile waits
+//!   for the fetch that is under way; after it, nobody can tell about a key id that was first asked for
+//!   since, until the next one.
+//! - The store saves fetches, no more: a set that another instance fetched is as good as one's own, and
+//!   its time counts for the cool-down. Without a store, or with one that hangs, each instance fetches
+//!   for itself. What the store has is believed only with our seal.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use hmac_sha256::HMAC;
 use http::{HeaderMap, Method, StatusCode};
+use lru::LruCache;
 
-use super::claim::{self, Permit};
 use super::jwks::{Jwk, KeySet};
 use crate::config::Config;
 use crate::limits::{
-    JWKS_AGE_S_MAX, JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT_MS, JWKS_POLL_MS, JWKS_RECHECK_S,
-    JWKS_REFRESH_GAP_S, JWKS_WAIT_MS,
+    JWKS_AGE_S_MAX, JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT_MS, JWKS_KEEP_S, JWKS_POLL_MS, JWKS_WAIT_MS,
+    KEY_IDS_MISSED_MAX,
 };
 use crate::log;
-use crate::ports::{Outgoing, Ports, within};
+use crate::ports::{Outgoing, Ports, bounded, within};
 
 /// The key set as this instance knows it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Keys {
+    source: Source,
     set: RefCell<Option<Rc<KeySet>>>,
-    loaded_at_ms: Cell<u64>,
-    generation: Cell<u64>,
+    /// When the set was last looked after.
+    kept_at_ms: Cell<u64>,
+    /// When this instance last began a fetch.
+    asked_at_ms: Cell<Option<u64>>,
+    /// Whether it is looking for a newer set now.
+    asking: Cell<bool>,
+    /// Since when a newer set is wanted for a key id that the set at hand lacks.
+    missed: RefCell<LruCache<String, u64>>,
+}
+
+/// Where the set comes from, and what it is kept by.
+#[derive(Debug)]
+struct Source {
+    url: String,
+    cooldown_ms: u64,
+    /// The store's key of the set.
+    name: String,
+    seal_key: SealKey,
+}
+
+/// Seals what is stored, so that whoever can write to the store cannot make a key of their own count.
+struct SealKey([u8; 32]);
+
+impl std::fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// Why no key was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyFault {
-    /// The pool has no such key.
+    /// The pool has no such key: it was asked since that key was first wanted.
     Unknown,
-    /// There is no key set, or the pool was asked whether it has a newer one and did not answer: so
-    /// nobody can tell.
+    /// It was not, or did not answer; so nobody can tell.
     Untold,
 }
 
 impl Keys {
-    /// How often the keys have changed. What was verified under another generation is in doubt.
+    /// Without any key yet.
     #[must_use]
-    pub fn generation(&self) -> u64 {
-        self.generation.get()
+    pub fn new(config: &Config) -> Self {
+        let name = format!("jwks/{}", config.cognito.pool);
+        // For this set only, so that no other pool's can take its place.
+        let seal_key = HMAC::mac(format!("seal of {name}"), config.edge_key.expose());
+        Self {
+            source: Source {
+                url: config.jwks_url(),
+                cooldown_ms: config.jwks_cooldown_s * 1_000,
+                name,
+                seal_key: SealKey(seal_key),
+            },
+            set: RefCell::default(),
+            kept_at_ms: Cell::default(),
+            asked_at_ms: Cell::default(),
+            asking: Cell::default(),
+            missed: RefCell::new(LruCache::new(KEY_IDS_MISSED_MAX)),
+        }
     }
 
-    /// Reads the stored set again if this instance's copy is old.
-    pub async fn recheck(&self, ports: &impl Ports, config: &Config) {
-        let age_ms = ports.now_ms().abs_diff(self.loaded_at_ms.get());
-        if self.set.borrow().is_some() && age_ms < JWKS_RECHECK_S * 1_000 {
+    /// Looks after the set in the background, if it is time to.
+    pub fn keep<P: Ports>(self: &Rc<Self>, ports: &P, now_ms: u64) {
+        if self.set.borrow().is_none() || recent(self.kept_at_ms.get(), now_ms, JWKS_KEEP_S) {
             return;
         }
-        self.load(ports, config).await;
+        self.kept_at_ms.set(now_ms);
+        let keys = Rc::clone(self);
+        ports.spawn(async move |ports: &P| {
+            let fresh = |set: &KeySet| recent(set.fetched_at_ms, ports.now_ms(), JWKS_AGE_S_MAX);
+            keys.ask(ports, fresh).await;
+        });
     }
 
     /// The key with this id.
     pub async fn find(
-        &self,
+        self: &Rc<Self>,
         ports: &impl Ports,
-        config: &Config,
         key_id: &str,
     ) -> Result<Rc<Jwk>, KeyFault> {
-        self.recheck(ports, config).await;
-        let mut told = true;
-        if let Some((key, set)) = self.known(key_id) {
-            let age_ms = ports.now_ms().abs_diff(set.fetched_at_ms);
-            if age_ms < JWKS_AGE_S_MAX * 1_000 {
-                return Ok(key);
-            }
-            let gap_ms = JWKS_REFRESH_GAP_S.max(config.jwks_cooldown_s) * 1_000;
-            // Refused, or without a store to ask: the old set works on.
-            if let Ok(Permit::Granted(attempt)) = claim::ask(ports, &name(config), gap_ms).await {
-                self.fetch(ports, config, attempt).await;
-            }
-        } else {
-            self.load(ports, config).await;
-            if self.known(key_id).is_none() {
-                self.look_further(ports, config).await;
-                told = self.told(ports, config).await;
-            }
+        if let Some(key) = self.known(key_id) {
+            return Ok(key);
         }
-        match self.known(key_id) {
-            Some((key, _)) => Ok(key),
-            None if told && self.set.borrow().is_some() => Err(KeyFault::Unknown),
-            None => Err(KeyFault::Untold),
+        let now_ms = ports.now_ms();
+        self.missed.borrow_mut().get_or_insert(key_id.to_owned(), || now_ms);
+        if self.asking.get() {
+            let under_way = async {
+                while self.asking.get() && self.known(key_id).is_none() {
+                    ports.sleep(Duration::from_millis(JWKS_POLL_MS)).await;
+                }
+            };
+            let _ended = within(ports, JWKS_WAIT_MS, under_way).await;
+        } else if !self.cooling(now_ms) {
+            self.ask(ports, |set| set.keys.contains_key(key_id)).await;
+            // What the store had may be old.
+            self.keep(ports, ports.now_ms());
         }
+        self.known(key_id).ok_or_else(|| self.fault(key_id))
     }
 
     /// Whether there is a key set, fetching one if need be. For readiness.
-    pub async fn ready(&self, ports: &impl Ports, config: &Config) -> bool {
-        self.recheck(ports, config).await;
-        if self.set.borrow().is_none() {
-            self.look_further(ports, config).await;
+    pub async fn ready(self: &Rc<Self>, ports: &impl Ports) -> bool {
+        let now_ms = ports.now_ms();
+        self.keep(ports, now_ms);
+        if self.set.borrow().is_none() && !self.asking.get() && !self.cooling(now_ms) {
+            self.ask(ports, |_| true).await;
         }
         self.set.borrow().is_some()
     }
 
-    /// Whether the set at hand is what the pool said when it was last asked. Where that failed, a key
-    /// that is not in the set may be one that the pool has by now. Without a store nobody knows of another
-    /// attempt, and the set at hand is the last word.
-    async fn told(&self, ports: &impl Ports, config: &Config) -> bool {
-        let asked_at_ms = claim::last_asked_ms(ports, &name(config)).await;
+    fn known(&self, key_id: &str) -> Option<Rc<Jwk>> {
+        self.set.borrow().as_ref()?.keys.get(key_id).cloned()
+    }
+
+    /// Why there is no key of this id.
+    fn fault(&self, key_id: &str) -> KeyFault {
+        let since_ms = self.missed.borrow().peek(key_id).copied();
         let fetched_at_ms = self.set.borrow().as_ref().map(|set| set.fetched_at_ms);
-        asked_at_ms.ok().flatten() <= fetched_at_ms
-    }
-
-    fn known(&self, key_id: &str) -> Option<(Rc<Jwk>, Rc<KeySet>)> {
-        let set = self.set.borrow().clone()?;
-        let key = Rc::clone(set.keys.get(key_id)?);
-        Some((key, set))
-    }
-
-    /// Fetches the set if that is allowed now, or waits for the fetch that is under way.
-    async fn look_further(&self, ports: &impl Ports, config: &Config) {
-        let (name, gap_ms) = (name(config), config.jwks_cooldown_s * 1_000);
-        match claim::ask(ports, &name, gap_ms).await {
-            Ok(Permit::Granted(attempt)) => self.fetch(ports, config, attempt).await,
-            Ok(Permit::Busy(seen)) => {
-                let under_way = async {
-                    loop {
-                        ports.sleep(Duration::from_millis(JWKS_POLL_MS)).await;
-                        if claim::over(ports, &name, seen).await == Ok(true) {
-                            return;
-                        }
-                    }
-                };
-                let _ended = within(ports, JWKS_WAIT_MS, under_way).await;
-                self.load(ports, config).await;
-            }
-            // Over since this request last looked, perhaps just now.
-            Ok(Permit::Cooling) => self.load(ports, config).await,
-            Err(error) => log::warn("cannot claim the key set fetch", &[("error", &error)]),
+        match (since_ms, fetched_at_ms) {
+            (Some(since_ms), Some(at_ms)) if at_ms >= since_ms => KeyFault::Unknown,
+            _ => KeyFault::Untold,
         }
     }
 
-    async fn fetch(&self, ports: &impl Ports, config: &Config, attempt: claim::Attempt) {
-        match fetch_set(ports, config).await {
+    /// Whether the pool was asked too recently to be asked again, by this instance or, as the set at hand
+    /// shows, by another.
+    fn cooling(&self, now_ms: u64) -> bool {
+        let fetched_at_ms = self.set.borrow().as_ref().map(|set| set.fetched_at_ms);
+        [self.asked_at_ms.get(), fetched_at_ms]
+            .into_iter()
+            .flatten()
+            .any(|at_ms| at_ms.abs_diff(now_ms) < self.source.cooldown_ms)
+    }
+
+    /// Looks for a newer set: in the store, and from the pool if what is there then is not `enough`. Once
+    /// at a time.
+    async fn ask(&self, ports: &impl Ports, enough: impl Fn(&KeySet) -> bool) {
+        if self.asking.replace(true) {
+            return;
+        }
+        // Also when the request that asks is dropped.
+        let _asking = Asking(&self.asking);
+        self.load(ports).await;
+        let now_ms = ports.now_ms();
+        if self.set.borrow().as_deref().is_some_and(enough) || self.cooling(now_ms) {
+            return;
+        }
+        self.asked_at_ms.set(Some(now_ms));
+        match self.fetch(ports, now_ms).await {
             Ok(set) => {
                 log::info("key set fetched", &[("keys", &set.keys.len())]);
-                if let Err(error) = ports.set(&name(config), &set.to_stored()).await {
+                let stored = self.seal(&set);
+                self.replace(ports, set);
+                let stored = bounded(ports, ports.set(&self.source.name, &stored)).await;
+                if let Err(error) = stored {
                     log::warn("cannot store the key set", &[("error", &error)]);
                 }
-                self.replace(ports, set);
             }
             Err(reason) => log::warn("cannot fetch the key set", &[("reason", &reason)]),
         }
-        if let Err(error) = claim::end(ports, &name(config), attempt).await {
-            log::warn("cannot note the end of the key set fetch", &[("error", &error)]);
-        }
     }
 
-    async fn load(&self, ports: &impl Ports, config: &Config) {
-        match ports.get(&name(config)).await {
-            Ok(stored) => {
-                if let Some(set) = stored.and_then(|stored| KeySet::from_stored(&stored)) {
+    async fn load(&self, ports: &impl Ports) {
+        match bounded(ports, ports.get(&self.source.name)).await {
+            Ok(None) => {}
+            Ok(Some(stored)) => match self.unseal(&stored) {
+                Some(mut set) => {
+                    let now_ms = ports.now_ms();
+                    // The set of a node whose clock is far ahead is of unknown age, and must not keep newer
+                    // ones out.
+                    let known_age = set.fetched_at_ms <= now_ms + self.source.cooldown_ms;
+                    set.fetched_at_ms = if known_age { set.fetched_at_ms.min(now_ms) } else { 0 };
                     self.replace(ports, set);
                 }
-            }
+                None => log::warn("the stored key set is not ours", &[]),
+            },
             Err(error) => log::warn("cannot read the key set", &[("error", &error)]),
         }
     }
 
-    /// Takes a set over, unless it is older than the one at hand.
-    fn replace(&self, ports: &impl Ports, set: KeySet) {
-        self.loaded_at_ms.set(ports.now_ms());
+    /// Takes a set over, unless it is older than the one at hand. Keys that stay the same stay the same
+    /// `Rc`: what was verified with them is still good.
+    fn replace(&self, ports: &impl Ports, mut set: KeySet) {
         let mut current = self.set.borrow_mut();
-        if current.as_ref().is_some_and(|old| old.fetched_at_ms > set.fetched_at_ms) {
-            return;
-        }
-        if current.as_ref().is_none_or(|old| old.keys != set.keys) {
-            self.generation.set(self.generation.get() + 1);
+        if let Some(old) = current.as_ref() {
+            if old.fetched_at_ms > set.fetched_at_ms {
+                return;
+            }
+            for (key_id, key) in &old.keys {
+                match set.keys.get_mut(key_id) {
+                    Some(same) if same == key => *same = Rc::clone(key),
+                    Some(_) => {}
+                    None => drop(self.missed.borrow_mut().put(key_id.clone(), old.fetched_at_ms)),
+                }
+            }
+        } else if recent(set.fetched_at_ms, ports.now_ms(), JWKS_AGE_S_MAX) {
+            self.kept_at_ms.set(ports.now_ms());
         }
         *current = Some(Rc::new(set));
     }
-}
 
-/// The store's key of the pool's set.
-fn name(config: &Config) -> String {
-    format!("jwks/{}", config.cognito.pool)
-}
-
-async fn fetch_set(ports: &impl Ports, config: &Config) -> Result<KeySet, String> {
-    let request = Outgoing {
-        method: Method::GET,
-        url: config.jwks_url(),
-        headers: HeaderMap::new(),
-        body: bytes::Bytes::new(),
-        connect_timeout_ms: JWKS_FETCH_TIMEOUT_MS,
-        timeout_ms: JWKS_FETCH_TIMEOUT_MS,
-        reply_bytes_max: JWKS_BYTES_MAX,
-    };
-    let reply = within(ports, JWKS_FETCH_TIMEOUT_MS, ports.fetch(&request))
-        .await
-        .ok_or("no answer in time")?
-        .map_err(|error| error.to_string())?;
-    if reply.status() != StatusCode::OK {
-        return Err(format!("status {}", reply.status().as_u16()));
+    /// A set as it is stored: the seal, then the set.
+    fn seal(&self, set: &KeySet) -> Vec<u8> {
+        let set = set.to_stored();
+        let mut stored = HMAC::mac(&set, self.source.seal_key.0).to_vec();
+        stored.extend(set);
+        stored
     }
-    KeySet::parse(reply.body(), ports.now_ms()).map_err(|error| error.to_string())
+
+    fn unseal(&self, stored: &[u8]) -> Option<KeySet> {
+        let (seal, set) = stored.split_first_chunk()?;
+        HMAC::verify(set, self.source.seal_key.0, seal).then(|| KeySet::from_stored(set))?
+    }
+
+    /// Asks the pool. Its answer is as of `now_ms`, when it is asked: of what came since it says nothing.
+    async fn fetch(&self, ports: &impl Ports, now_ms: u64) -> Result<KeySet, String> {
+        let request = Outgoing {
+            method: Method::GET,
+            url: self.source.url.clone(),
+            headers: HeaderMap::new(),
+            body: bytes::Bytes::new(),
+            connect_timeout_ms: JWKS_FETCH_TIMEOUT_MS,
+            timeout_ms: JWKS_FETCH_TIMEOUT_MS,
+        };
+        let reply = within(ports, JWKS_FETCH_TIMEOUT_MS, ports.fetch(&request, JWKS_BYTES_MAX))
+            .await
+            .ok_or("no answer in time")?
+            .map_err(|error| error.to_string())?;
+        if reply.status() != StatusCode::OK {
+            return Err(format!("status {}", reply.status().as_u16()));
+        }
+        KeySet::parse(reply.body(), now_ms).map_err(|error| error.to_string())
+    }
+}
+
+/// Says that nobody is asking any more, once dropped.
+struct Asking<'a>(&'a Cell<bool>);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// Whether `at` is less than this away from `now`. A time from the future, as a clock that was set back
+/// leaves it, counts by its distance too, so that it cannot block for ever.
+fn recent(at_ms: u64, now_ms: u64, span_s: u64) -> bool {
+    at_ms.abs_diff(now_ms) < span_s * 1_000
 }
 
 #[cfg(test)]

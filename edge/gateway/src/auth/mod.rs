@@ -4,7 +4,6 @@
 //! [`cache`] remembers what was verified. It decides who somebody is, never what they may do.
 
 pub mod cache;
-pub mod claim;
 pub mod jwks;
 pub mod keys;
 pub mod token;
@@ -20,8 +19,9 @@ use http::header::AUTHORIZATION;
 use self::cache::TokenCache;
 use self::keys::{KeyFault, Keys};
 pub use self::token::TokenFault;
+use self::token::Unverified;
 use crate::config::Config;
-use crate::limit::{Limiter, Limits};
+use crate::limit::{Limiter, Limits, Share};
 use crate::log;
 use crate::ports::Ports;
 use crate::refusal::Refusal;
@@ -35,88 +35,103 @@ pub struct Identity {
     pub groups: Vec<String>,
 }
 
+/// Whose a token is, or what is wrong with it.
+pub type Verdict = Result<Rc<Identity>, TokenFault>;
+
 /// What an instance keeps for authentication. Shared by the requests it interleaves.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct AuthState {
-    /// The parsed key set.
-    pub keys: Keys,
-    /// Tokens verified before.
-    pub tokens: RefCell<TokenCache>,
+    /// The key set.
+    pub keys: Rc<Keys>,
+    tokens: RefCell<TokenCache>,
+}
+
+impl AuthState {
+    /// Without any key or token yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self { keys: Rc::new(Keys::new(config)), tokens: RefCell::default() }
+    }
 }
 
 /// The caller, `None` when no token was sent. A token that was sent must hold, also where none is
 /// needed: who signs in should never be served as a stranger without notice.
 ///
-/// Failures count against the caller's address, and once its quota is used up no further token from
-/// there is looked at, except those this instance already verified. A genuine token that has expired
-/// does not count: a stale tab must not lock out everybody behind the same address. Nor does one that
-/// is too long to be looked at: it may be genuine, and what is wrong with it is told.
+/// Failures count against the caller's address, and once its quota is used up no further signature from
+/// there is looked at, except those this instance already verified. Three failures do not count: a genuine
+/// token that has expired, because a stale tab must not lock out everybody behind the same address; one
+/// that is too long to be looked at, because it may be genuine, and what is wrong with it is told; and one
+/// whose key nobody can tell about now.
 pub async fn authenticate(
     ports: &impl Ports,
     config: &Config,
     state: &AuthState,
-    limits: &Limits<'_>,
+    limits: &Rc<Limits>,
     headers: &HeaderMap,
     address: &str,
 ) -> Result<Option<Rc<Identity>>, Refusal> {
-    let fault = match bearer(headers) {
-        Ok(None) => return Ok(None),
-        Ok(Some(token)) if token.len() > TOKEN_BYTES_MAX => {
-            return Err(Refusal::TokenTooLong { bytes_max: TOKEN_BYTES_MAX });
-        }
-        Ok(Some(token)) => {
-            state.keys.recheck(ports, config).await;
-            state.tokens.borrow_mut().enter(state.keys.generation());
-            let now_s = ports.now_ms() / 1_000;
-            let digest = cache::digest(token);
-            if let Some(identity) = state.tokens.borrow_mut().get(&digest, now_s) {
-                return Ok(Some(identity));
-            }
-            limits.peek(ports, Limiter::FailedAuth, address).await?;
-            match verify(ports, config, state, token).await? {
-                Ok(verified) => {
-                    let identity = Rc::new(verified.identity);
-                    let mut tokens = state.tokens.borrow_mut();
-                    // Finding the key may just have changed the set.
-                    tokens.enter(state.keys.generation());
-                    tokens.put(digest, Rc::clone(&identity), verified.expires_at_s);
-                    return Ok(Some(identity));
-                }
-                Err(fault) => fault,
-            }
-        }
-        Err(fault) => {
-            limits.peek(ports, Limiter::FailedAuth, address).await?;
-            fault
-        }
+    let Some(token) = bearer(headers).transpose() else { return Ok(None) };
+    let verdict = match token {
+        Ok(token) => judge(ports, config, state, limits, token, address).await?,
+        Err(fault) => Err(fault),
     };
-    log::info("token refused", &[("reason", &fault)]);
-    // The end is judged only once the signature has held.
-    if fault != TokenFault::Expired {
-        // Its verdict does not matter here: the next attempt asks first.
-        let _counted = limits.take(ports, Limiter::FailedAuth, address).await;
+    match verdict {
+        Ok(identity) => Ok(Some(identity)),
+        Err(fault) => Err(failed(ports, limits, address, fault).await),
     }
-    Err(Refusal::TokenInvalid(fault))
 }
 
-async fn verify(
+/// The way of a token: known already, or read, its key found, its sender admitted, verified and
+/// remembered.
+async fn judge(
     ports: &impl Ports,
     config: &Config,
     state: &AuthState,
+    limits: &Rc<Limits>,
     token: &str,
-) -> Result<Result<token::Verified, TokenFault>, Refusal> {
-    let key_id = match token::key_id(token) {
-        Ok(key_id) => key_id,
+    address: &str,
+) -> Result<Verdict, Refusal> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Refusal::TokenTooLong { bytes_max: TOKEN_BYTES_MAX });
+    }
+    let now_ms = ports.now_ms();
+    state.keys.keep(ports, now_ms);
+    let now_s = now_ms / 1_000;
+    if let Some(known) = state.tokens.borrow_mut().get(token, now_s) {
+        return Ok(known);
+    }
+    let unverified = match Unverified::read(token, &config.cognito, now_s) {
+        Ok(unverified) => unverified,
         Err(fault) => return Ok(Err(fault)),
     };
-    match state.keys.find(ports, config, &key_id).await {
-        Ok(key) => {
-            let now_s = ports.now_ms() / 1_000;
-            Ok(token::verify(token, &key_id, &key, &config.cognito, now_s))
+    let key = match state.keys.find(ports, unverified.key_id()).await {
+        Ok(key) => key,
+        Err(KeyFault::Unknown) => return Ok(Err(TokenFault::UnknownKey)),
+        Err(KeyFault::Untold) => {
+            return Err(Refusal::Unavailable("signing in cannot be checked now"));
         }
-        Err(KeyFault::Unknown) => Ok(Err(TokenFault::UnknownKey)),
-        Err(KeyFault::Untold) => Err(Refusal::Unavailable("signing in cannot be checked now")),
+    };
+    // Right before the signature: of what comes at once, no more is verified than the quota allows.
+    limits.peek(ports, Limiter::FailedAuth, address).await?;
+    let verified = unverified.verify(&key, &config.cognito);
+    Ok(state.tokens.borrow_mut().put(token, &key, verified, now_s))
+}
+
+/// Notes and counts a failure. Who has used up the quota is told that instead.
+async fn failed(
+    ports: &impl Ports,
+    limits: &Rc<Limits>,
+    address: &str,
+    fault: TokenFault,
+) -> Refusal {
+    log::info("token refused", &[("reason", &fault)]);
+    // The end is judged only once the signature has held.
+    if fault != TokenFault::Expired
+        && let Err(denied) = limits.take(ports, Limiter::FailedAuth, address, Share::Later).await
+    {
+        return denied.into();
     }
+    Refusal::TokenInvalid(fault)
 }
 
 /// The token of `Authorization: Bearer …`. The scheme is written in any case and followed by one space

@@ -1,11 +1,14 @@
 //! One access token against one key: every check of RFC 7515, 7519 and 8725 that applies, and
 //! Cognito's own.
 //!
-//! The signature is verified before any claim is believed. The library's lenient defaults (15
+//! No claim is believed before the signature is verified, but one that is wrong whoever signed is refused
+//! before, since verifying costs far more than reading. That a token has expired is judged last, and
+//! again on every later use: it is no offence if the token is genuine. The library's lenient defaults (15
 //! minutes of tolerance, `exp` optional, no issuer) are all overridden. Times are compared as whole
 //! seconds; a fraction, which a NumericDate may have, is cut off.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,12 +17,12 @@ use gavel_core::limits::TOKEN_BYTES_MAX;
 use gavel_core::wire::{GROUPS, read_object};
 use jwt_simple::JWTError;
 use jwt_simple::prelude::{
-    Duration, NoCustomClaims, RS256PublicKey, RSAPublicKeyLike, UnixTimeStamp, VerificationOptions,
+    Duration, NoCustomClaims, RSAPublicKeyLike, UnixTimeStamp, VerificationOptions,
 };
 use serde_json::{Map, Value};
 
-use super::Identity;
 use super::jwks::Jwk;
+use super::{Identity, Verdict};
 use crate::config::Cognito;
 use crate::limits::{KEY_ID_LEN_MAX, TOKEN_LEEWAY_S};
 
@@ -55,7 +58,9 @@ pub enum TokenFault {
     Client,
     #[error("not an access token")]
     Use,
-    #[error("expired, or without an end")]
+    #[error("without a usable end")]
+    End,
+    #[error("expired")]
     Expired,
     #[error("not valid yet")]
     NotYet,
@@ -65,78 +70,92 @@ pub enum TokenFault {
     Groups,
 }
 
-/// A token that held.
+/// A token whose signature held. It may have expired since, or before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// Whose it is.
-    pub identity: Identity,
+    pub identity: Rc<Identity>,
     /// Its `exp`, in seconds since the epoch.
     pub expires_at_s: u64,
 }
 
-/// The key id that a token names, once its outer form and its header are right. Nothing of it is
-/// verified yet.
-pub fn key_id(token: &str) -> Result<String, TokenFault> {
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(TokenFault::TooLong);
+impl Verified {
+    /// What that is worth at this time, in seconds since the epoch.
+    pub fn at(self, now_s: u64) -> Verdict {
+        let expired = now_s >= self.expires_at_s.saturating_add(TOKEN_LEEWAY_S);
+        if expired { Err(TokenFault::Expired) } else { Ok(self.identity) }
     }
-    let [header, claims, signature] = segments(token).ok_or(TokenFault::NotCompact)?;
-    let header = decode(header)?;
-    decode(claims)?;
-    decode(signature)?;
-    let header = read_object(&header).map_err(|_| TokenFault::Header)?;
-    if text(&header, "alg") != Some("RS256") {
-        return Err(TokenFault::Algorithm);
-    }
-    if header.contains_key("crit") {
-        return Err(TokenFault::Critical);
-    }
-    text(&header, "kid")
-        .filter(|id| (1..=KEY_ID_LEN_MAX).contains(&id.len()))
-        .map(str::to_owned)
-        .ok_or(TokenFault::KeyId)
 }
 
-/// Verifies a token, whose header [`key_id`] accepted, with the key of that id.
-pub fn verify(
-    token: &str,
-    key_id: &str,
-    key: &Jwk,
-    expected: &Cognito,
+/// A token that says what it should. Nothing of it is verified yet, and nobody learns what it says
+/// before it is.
+#[derive(Debug)]
+pub struct Unverified<'a> {
+    token: &'a str,
+    key_id: String,
+    claimed: Verified,
     now_s: u64,
-) -> Result<Verified, TokenFault> {
-    let key =
-        RS256PublicKey::from_components(&key.n, &key.e).map_err(|_| TokenFault::UnknownKey)?;
-    key.verify_token::<NoCustomClaims>(token, Some(options(key_id, expected, now_s))).map_err(
-        |error| match error.downcast_ref() {
-            Some(JWTError::TokenHasExpired) => TokenFault::Expired,
-            Some(JWTError::TokenNotValidYet | JWTError::ClockDrift) => TokenFault::NotYet,
-            Some(JWTError::RequiredIssuerMismatch | JWTError::RequiredIssuerMissing) => {
-                TokenFault::Issuer
-            }
-            _ => TokenFault::Signature,
-        },
-    )?;
-    let [_, claims, _] = segments(token).ok_or(TokenFault::NotCompact)?;
-    let claims = read_object(&decode(claims)?).map_err(|_| TokenFault::Claims)?;
-    check(&claims, expected, now_s)
 }
 
-fn options(key_id: &str, expected: &Cognito, now_s: u64) -> VerificationOptions {
-    VerificationOptions {
-        accept_future: false,
-        required_key_id: Some(key_id.to_owned()),
-        allowed_issuers: Some(HashSet::from([expected.issuer.clone()])),
-        time_tolerance: Some(Duration::from_secs(TOKEN_LEEWAY_S)),
-        max_token_length: Some(TOKEN_BYTES_MAX),
-        max_header_length: Some(TOKEN_BYTES_MAX),
-        artificial_time: Some(UnixTimeStamp::from_secs(now_s)),
-        ..VerificationOptions::default()
+impl<'a> Unverified<'a> {
+    /// Takes a token apart. One that could only be refused, whoever signed it, is refused here: that
+    /// costs no signature.
+    pub fn read(token: &'a str, expected: &Cognito, now_s: u64) -> Result<Self, TokenFault> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenFault::TooLong);
+        }
+        let [header, claims, signature] = segments(token).ok_or(TokenFault::NotCompact)?;
+        let (header, claims) = (decode(header)?, decode(claims)?);
+        decode(signature)?;
+        let header = read_object(&header).map_err(|_| TokenFault::Header)?;
+        if text(&header, "alg") != Some("RS256") {
+            return Err(TokenFault::Algorithm);
+        }
+        if header.contains_key("crit") {
+            return Err(TokenFault::Critical);
+        }
+        let key_id = text(&header, "kid")
+            .filter(|id| (1..=KEY_ID_LEN_MAX).contains(&id.len()))
+            .ok_or(TokenFault::KeyId)?
+            .to_owned();
+        let claims = read_object(&claims).map_err(|_| TokenFault::Claims)?;
+        let claimed = check(&claims, expected, now_s)?;
+        Ok(Self { token, key_id, claimed, now_s })
+    }
+
+    /// The id of the key that it says it was signed with.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// Verifies the signature with the key of that id. The library takes the whole token, and once the
+    /// signature has held it checks again what it knows of claims.
+    pub fn verify(self, key: &Jwk, expected: &Cognito) -> Result<Verified, TokenFault> {
+        let options = VerificationOptions {
+            accept_future: false,
+            allowed_issuers: Some(HashSet::from([expected.issuer.clone()])),
+            time_tolerance: Some(Duration::from_secs(TOKEN_LEEWAY_S)),
+            max_token_length: Some(TOKEN_BYTES_MAX),
+            max_header_length: Some(TOKEN_BYTES_MAX),
+            artificial_time: Some(UnixTimeStamp::from_secs(self.now_s)),
+            required_key_id: Some(self.key_id),
+            ..VerificationOptions::default()
+        };
+        let key = key.public().ok_or(TokenFault::Signature)?;
+        let Err(error) = key.verify_token::<NoCustomClaims>(self.token, Some(options)) else {
+            return Ok(self.claimed);
+        };
+        match error.downcast_ref() {
+            Some(JWTError::TokenHasExpired) => Ok(self.claimed),
+            Some(JWTError::TokenNotValidYet | JWTError::ClockDrift) => Err(TokenFault::NotYet),
+            _ => Err(TokenFault::Signature),
+        }
     }
 }
 
-/// The claims of a token whose signature holds. Repeats what the library checked of them, because
-/// it passes over what is absent or has a fraction.
+/// What the claims say, if it is all that is required of them but for the end: the library passes over
+/// what is absent or has a fraction.
 fn check(
     claims: &Map<String, Value>,
     expected: &Cognito,
@@ -152,10 +171,7 @@ fn check(
     if !expected.client_ids.iter().any(|allowed| allowed == client) {
         return Err(TokenFault::Client);
     }
-    let expires_at_s = claims.get("exp").and_then(whole_seconds).ok_or(TokenFault::Expired)?;
-    if now_s >= expires_at_s.saturating_add(TOKEN_LEEWAY_S) {
-        return Err(TokenFault::Expired);
-    }
+    let expires_at_s = claims.get("exp").and_then(whole_seconds).ok_or(TokenFault::End)?;
     for name in ["nbf", "iat"] {
         let Some(from) = claims.get(name) else { continue };
         let from_s = whole_seconds(from).ok_or(TokenFault::NotYet)?;
@@ -169,7 +185,7 @@ fn check(
         None => Vec::new(),
         Some(groups) => groups_of(groups).ok_or(TokenFault::Groups)?,
     };
-    Ok(Verified { identity: Identity { user, groups }, expires_at_s })
+    Ok(Verified { identity: Rc::new(Identity { user, groups }), expires_at_s })
 }
 
 /// Those that decide something, each once. How many others there are is bounded by the token's length.

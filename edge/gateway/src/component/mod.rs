@@ -1,18 +1,21 @@
-//! The Wasm component: the runtime's entry point around the pipeline.
+//! The Wasm component: the runtime's entry point around the pipeline, and the ports by the runtime.
 //!
-//! The thread-local is the instance's memory between requests: configuration, keys, verified tokens.
-//! Nothing of a request is in it.
+//! The handler of `wasi:http` is exported as it is, without the SDK's conversions: those copy every
+//! header of a request, of which few are ever looked at, and answer a bare 500 to what they cannot
+//! convert. The thread-local is the instance's memory between requests: configuration, keys, verified
+//! tokens, counts. Nothing of a request is in it.
 
+mod incoming;
+mod outgoing;
 mod ports;
+mod store;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use spin_sdk::http::{IntoResponse, Request};
-use spin_sdk::http_service;
 use spin_sdk::variables;
+use spin_sdk::wasip3::exports::http::handler::Guest;
+use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
 
 use self::ports::Runtime;
 use crate::config::{self, Config};
@@ -23,12 +26,16 @@ thread_local! {
     static GATEWAY: RefCell<Option<Rc<Gateway>>> = const { RefCell::new(None) };
 }
 
-/// Answers one request.
-#[http_service]
-async fn serve(request: Request) -> impl IntoResponse {
-    let gateway = gateway().await;
-    let reply = handle(&Runtime, gateway.as_deref(), request).await;
-    reply.map(Full::<Bytes>::new)
+struct Edge;
+
+spin_sdk::wasip3::http::service::export!(Edge);
+
+impl Guest for Edge {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let gateway = gateway().await;
+        let request = incoming::read(request)?;
+        outgoing::reply(handle(&Runtime, gateway.as_deref(), request).await)
+    }
 }
 
 /// The instance's gateway; a configuration that cannot be read or used is logged, and read again next

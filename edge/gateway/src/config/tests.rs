@@ -51,6 +51,7 @@ fn each_variable_is_checked() {
         ("jwks_cooldown_s", &["", "0", "3601", "1.5", "-1"]),
         ("edge_key", &["", "0123456789012345678901234567890"]),
         ("user_rate_per_s", &["0", "1000001", "x"]),
+        ("counts_in", &["", "redis", "Memory"]),
         ("forward_timeout_ms", &["99", "14001"]),
     ] {
         for value in values {

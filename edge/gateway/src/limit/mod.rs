@@ -1,18 +1,27 @@
-//! Rate limits: who may send how much, counted in the key-value store so that the count survives an
-//! instance.
+//! Rate limits: who may send how much.
 //!
-//! The store has no compare-and-swap, so two requests of one identity that overlap within the
-//! microseconds between read and write may count as one. And a store that fails limits nobody: an
-//! auction goes on without its limiter rather than stop with it.
+//! An instance counts in its own memory, which is exact where it lives long and is the only one that an
+//! identity comes to: so it is under `gavel-host --instances per-core`. Where instances are many or
+//! short-lived, as in Spin, they share their counts through the key-value store ([`CountsIn::KeyValue`]):
+//! what others counted is asked for before a request is let through or just afterwards ([`Share`]), and
+//! what this one counted is told in the background. The store has no compare-and-swap, so what several
+//! instances let through between asking and telling may count as one. A store that fails or hangs limits
+//! nobody beyond what the instance itself has seen: an auction goes on without its limiter rather than
+//! stop with it.
 
 mod gcra;
+mod memory;
 mod store;
+
+use std::rc::Rc;
 
 pub use gcra::{Quota, Verdict};
 
-use crate::config::Config;
+use self::memory::{Memory, Untold};
+use self::store::{Place, Slot};
+use crate::config::{Config, Secret};
 use crate::log;
-use crate::ports::{Clock, KeyValue};
+use crate::ports::Ports;
 
 /// One of the limiters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,14 +44,6 @@ impl Limiter {
             Self::FailedAuth => "failed-auth",
         }
     }
-
-    const fn quota(self, config: &Config) -> Quota {
-        match self {
-            Self::Address => config.address_quota,
-            Self::User => config.user_quota,
-            Self::FailedAuth => config.failed_auth_quota,
-        }
-    }
 }
 
 /// Too many requests.
@@ -59,67 +60,168 @@ pub struct Denied {
     pub retry_after_s: u64,
 }
 
-/// The limiters, with their configuration.
-#[derive(Debug)]
-pub struct Limits<'a> {
-    config: &'a Config,
+/// Where counts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountsIn {
+    /// In the instance: it lives long, and nobody's requests come to another one.
+    Memory,
+    /// In the key-value store as well: instances are many or short-lived.
+    KeyValue,
 }
 
-impl<'a> Limits<'a> {
-    /// The limiters as configured.
+/// When others' counts are asked for, where they are shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// Before the request is let through, which waits for it.
+    First,
+    /// Afterwards: they count for the next request that comes to this instance.
+    Later,
+}
+
+/// The limiters, as configured, and what this instance knows of everybody.
+#[derive(Debug)]
+pub struct Limits {
+    address: Quota,
+    user: Quota,
+    failed_auth: Quota,
+    counts_in: CountsIn,
+    /// Keeps clients from choosing with whom they share a slot of the store.
+    seed: Secret,
+    memory: Memory,
+}
+
+impl Limits {
+    /// The limiters as configured; nobody has used anything yet.
     #[must_use]
-    pub const fn new(config: &'a Config) -> Self {
-        Self { config }
+    pub fn new(config: &Config) -> Self {
+        Self {
+            address: config.address_quota,
+            user: config.user_quota,
+            failed_auth: config.failed_auth_quota,
+            counts_in: config.counts_in,
+            seed: config.edge_key.clone(),
+            memory: Memory::default(),
+        }
     }
 
     /// Counts one request of `identity`, or refuses it.
     pub async fn take(
-        &self,
-        ports: &(impl KeyValue + Clock),
+        self: &Rc<Self>,
+        ports: &impl Ports,
         limiter: Limiter,
         identity: &str,
+        share: Share,
     ) -> Result<(), Denied> {
-        self.decide(ports, limiter, identity, true).await
+        let asked = self.ask(ports, limiter, identity, share).await?;
+        // Only now: to an older time, what was noted while this one waited would look like use of all
+        // the quota.
+        let now_ns = ports.now_ns();
+        let to_tell = self.memory.change(limiter, identity, |count| {
+            let before_ns = count.tat_ns.max(now_ns);
+            count.tat_ns = self.decide(limiter, count.tat_ns, now_ns)?;
+            if self.counts_in == CountsIn::Memory {
+                return Ok(false);
+            }
+            let charged_ns = count.tat_ns.saturating_sub(before_ns);
+            let untold = count.untold.get_or_insert(Untold { since_ns: now_ns, charged_ns: 0 });
+            untold.charged_ns = untold.charged_ns.saturating_add(charged_ns);
+            Ok(!std::mem::replace(&mut count.telling, true))
+        })?;
+        if to_tell {
+            let (limits, identity) = (Rc::clone(self), identity.to_owned());
+            ports.spawn(async move |ports| limits.tell(ports, limiter, &identity, asked).await);
+        }
+        Ok(())
     }
 
     /// Refuses if [`Self::take`] would, without counting.
     pub async fn peek(
         &self,
-        ports: &(impl KeyValue + Clock),
+        ports: &impl Ports,
         limiter: Limiter,
         identity: &str,
     ) -> Result<(), Denied> {
-        self.decide(ports, limiter, identity, false).await
+        self.ask(ports, limiter, identity, Share::First).await?;
+        let known = self.memory.get(limiter, identity);
+        self.decide(limiter, known.tat_ns, ports.now_ns()).map(drop)
     }
 
-    async fn decide(
+    /// Learns what others counted, where that comes first, and gives what the store has. Who is over the
+    /// limit by what is known here is refused at once: others can only have counted more.
+    async fn ask(
         &self,
-        ports: &(impl KeyValue + Clock),
+        ports: &impl Ports,
         limiter: Limiter,
         identity: &str,
-        count: bool,
-    ) -> Result<(), Denied> {
-        let quota = limiter.quota(self.config);
-        let place = store::Place::of(self.config.edge_key.expose(), limiter.name(), identity);
-        let slot = match store::read(ports, &place).await {
-            Ok(slot) => slot,
+        share: Share,
+    ) -> Result<Option<Slot>, Denied> {
+        if self.counts_in == CountsIn::Memory || share == Share::Later {
+            return Ok(None);
+        }
+        self.decide(limiter, self.memory.get(limiter, identity).tat_ns, ports.now_ns())?;
+        let place = Place::of(self.seed.expose(), limiter.name(), identity);
+        match store::read(ports, &place).await {
+            Ok(slot) => {
+                if let Some(theirs_ns) = slot.tat_ns(&place) {
+                    self.memory.learn(limiter, identity, theirs_ns);
+                }
+                Ok(Some(slot))
+            }
             Err(error) => {
                 log::warn("cannot read a rate limit", &[("error", &error)]);
-                return Ok(());
+                Ok(None)
             }
-        };
-        // Not before: to an older time, what others noted while this one waited would look like use of
-        // all the quota.
-        let now_ns = ports.now_ns();
-        match quota.decide(slot.tat_ns(&place), now_ns) {
-            Verdict::Allowed { tat_ns, .. } if count => {
-                let slot = slot.with(&place, tat_ns, now_ns);
-                if let Err(error) = store::write(ports, &place, &slot).await {
-                    log::warn("cannot write a rate limit", &[("error", &error)]);
-                }
-                Ok(())
+        }
+    }
+
+    /// Tells the store what was counted here, until there is nothing more, and learns what others
+    /// counted. `asked` is what it had a moment ago, if that is known.
+    async fn tell(
+        &self,
+        ports: &impl Ports,
+        limiter: Limiter,
+        identity: &str,
+        mut asked: Option<Slot>,
+    ) {
+        let place = Place::of(self.seed.expose(), limiter.name(), identity);
+        loop {
+            let slot = match asked.take() {
+                Some(slot) => Ok(slot),
+                None => store::read(ports, &place).await,
+            };
+            let untold = self.memory.change(limiter, identity, |count| {
+                let untold = count.untold.take();
+                count.telling = untold.is_some() && slot.is_ok();
+                untold
+            });
+            let slot = match slot {
+                Ok(slot) => slot,
+                Err(error) => return log::warn("cannot read a rate limit", &[("error", &error)]),
+            };
+            let Some(Untold { since_ns, charged_ns }) = untold else { return };
+            let theirs_ns = slot.tat_ns(&place).unwrap_or_default();
+            let tat_ns = theirs_ns.max(since_ns).saturating_add(charged_ns);
+            self.memory.learn(limiter, identity, tat_ns);
+            let slot = slot.with(&place, tat_ns, ports.now_ns());
+            if let Err(error) = store::write(ports, &place, &slot).await {
+                log::warn("cannot write a rate limit", &[("error", &error)]);
             }
-            Verdict::Allowed { .. } => Ok(()),
+        }
+    }
+
+    const fn quota(&self, limiter: Limiter) -> Quota {
+        match limiter {
+            Limiter::Address => self.address,
+            Limiter::User => self.user,
+            Limiter::FailedAuth => self.failed_auth,
+        }
+    }
+
+    /// The TAT after one more request, or the refusal of it.
+    fn decide(&self, limiter: Limiter, tat_ns: u64, now_ns: u64) -> Result<u64, Denied> {
+        let quota = self.quota(limiter);
+        match quota.decide(Some(tat_ns), now_ns) {
+            Verdict::Allowed { tat_ns, .. } => Ok(tat_ns),
             Verdict::Denied { retry_after_ns } => Err(Denied {
                 policy: limiter.name(),
                 burst: quota.burst(),

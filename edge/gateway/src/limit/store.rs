@@ -1,4 +1,4 @@
-//! Where the limiters' numbers are: a fixed number of slots per limiter, so that no flood of
+//! Where shared numbers are: a fixed number of slots per limiter, so that no flood of
 //! addresses or users can make the store grow. The store has no expiry of its own.
 //!
 //! An identity's slot and tag come from a keyed hash, so nobody can choose to share a slot with
@@ -9,7 +9,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::limits::{LIMIT_SLOT_ENTRIES_MAX, LIMIT_SLOTS};
-use crate::ports::{KeyValue, StoreError};
+use crate::ports::{Ports, StoreError, bounded};
 
 /// Where an identity's number is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,20 +59,20 @@ impl Slot {
 }
 
 /// Reads the slot of `place`.
-pub(super) async fn read(ports: &impl KeyValue, place: &Place) -> Result<Slot, StoreError> {
-    let stored = ports.get(&place.key).await?;
+pub(super) async fn read(ports: &impl Ports, place: &Place) -> Result<Slot, StoreError> {
+    let stored = bounded(ports, ports.get(&place.key)).await?;
     Ok(stored.map(|bytes| Slot::parse(&bytes)).unwrap_or_default())
 }
 
 /// Writes the slot of `place`.
 pub(super) async fn write(
-    ports: &impl KeyValue,
+    ports: &impl Ports,
     place: &Place,
     slot: &Slot,
 ) -> Result<(), StoreError> {
     let entry = |(tag, tat_ns): &(u64, u64)| [tag.to_be_bytes(), tat_ns.to_be_bytes()].concat();
     let bytes: Vec<u8> = slot.0.iter().flat_map(entry).collect();
-    ports.set(&place.key, &bytes).await
+    bounded(ports, ports.set(&place.key, &bytes)).await
 }
 
 /// The eight bytes at `from`, big-endian; 0 where there are not that many.

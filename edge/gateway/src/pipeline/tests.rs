@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use gavel_core::wire::{ASSERTION_HEADER, ASSERTION_ISSUER, Assertion, body_digest};
 use http_body_util::Full;
 use jwt_simple::prelude::{HS256Key, MACLike as _, UnixTimeStamp, VerificationOptions};
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::ports::{Clock as _, FetchError, Outgoing};
-use crate::testing::{Fake, KEY_ID, Signer, config, json, jwks};
+use crate::testing::{Fake, KEY_ID, Sent, Signer, body, config, json, jwks};
 
 const AUCTION: &str = "/v1/auctions/use1_01928e2c-7f3e-7abc-8def-0123456789ab";
 const BID: &str = r#"{"amount":15000}"#;
@@ -54,12 +55,12 @@ impl<'a> Asked<'a> {
         self
     }
 
-    async fn send(&self, fake: &Fake, gateway: &Gateway) -> Reply {
+    async fn send(&self, fake: &Fake, gateway: &Gateway) -> Reply<Bytes> {
         let mut request = Request::builder().method(self.method).uri(self.path);
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        let body = Full::new(Bytes::copy_from_slice(self.body.as_bytes()));
+        let body = Sent(Full::new(Bytes::copy_from_slice(self.body.as_bytes())));
         handle(fake, Some(gateway), request.body(body).unwrap()).await
     }
 }
@@ -68,12 +69,12 @@ fn concat_bids() -> &'static str {
     "/v1/auctions/use1_01928e2c-7f3e-7abc-8def-0123456789ab/bids"
 }
 
-fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+fn header<'a>(reply: &'a Reply<Bytes>, name: &str) -> Option<&'a str> {
     reply.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
-fn code(reply: &Reply) -> String {
-    let problem: Value = serde_json::from_slice(reply.body()).unwrap_or_default();
+fn code(reply: &Reply<Bytes>) -> String {
+    let problem: Value = serde_json::from_slice(body(reply)).unwrap_or_default();
     problem["code"].as_str().unwrap_or("no problem").to_owned()
 }
 
@@ -104,7 +105,6 @@ async fn a_bid_reaches_its_region_with_the_edges_word_for_it() {
     let (request, assertion) = forwarded(&fake);
     assert_eq!(request.url, format!("http://127.0.0.1:8080{AUCTION}/bids"));
     assert_eq!(request.body, BID);
-    assert!(request.reply_bytes_max >= 2 * 524_288 + 300_000, "the longest page of a region fits");
     assert_eq!(header(&reply, "x-request-id"), Some(assertion.request_id.as_str()));
     let expected = Assertion {
         user: Some(gavel_core::ids::UserId::parse("ada").unwrap()),
@@ -134,7 +134,7 @@ async fn a_bid_arrives_when_all_of_its_body_has() {
             BID.as_bytes(),
         )))
     });
-    let body = http_body_util::StreamBody::new(held_back);
+    let body = Sent(http_body_util::StreamBody::new(held_back));
     let reply = handle(&fake, Some(&gateway), request.body(body).unwrap()).await;
     assert_eq!(reply.status(), 201);
     let arrived_at_ms = u64::try_from(forwarded(&fake).1.arrived_at_ms).unwrap();
@@ -265,14 +265,14 @@ async fn head_is_answered_as_get_without_the_body() {
         let get = ask("GET").send(&fake, &gateway).await;
         let head = ask("HEAD").send(&fake, &gateway).await;
         assert_eq!(head.status(), get.status(), "{path}");
-        assert!(head.body().is_empty() && !get.body().is_empty(), "{path}");
-        let fixed = |reply: &Reply| {
+        assert!(body(&head).is_empty() && !body(&get).is_empty(), "{path}");
+        let fixed = |reply: &Reply<Bytes>| {
             let mut headers = reply.headers().clone();
             headers.remove("x-request-id");
             headers
         };
         assert_eq!(fixed(&head), fixed(&get), "{path}");
-        assert_eq!(header(&head, "content-length"), Some(get.body().len().to_string().as_str()));
+        assert_eq!(header(&head, "content-length"), Some(body(&get).len().to_string().as_str()));
         let sent = fake.sent.borrow();
         assert!(sent.iter().all(|sent| sent.method == Method::GET), "a region is asked as by GET");
     }
@@ -312,9 +312,12 @@ async fn the_largest_token_makes_no_large_assertion() {
 
 #[tokio::test(start_paused = true)]
 async fn a_region_that_is_down_slow_or_broken_is_a_503_in_time() {
-    for (answer, sent) in
-        [(FetchError::Connect, 2), (FetchError::Broken, 1), (FetchError::TooLong, 1)]
-    {
+    for (answer, sent) in [
+        (FetchError::Connect, 2),
+        (FetchError::Late, 1),
+        (FetchError::Broken, 1),
+        (FetchError::TooLong, 1),
+    ] {
         let (fake, gateway) = edge(move |_| Err(answer));
         let reply = Asked::bid(&fake).send(&fake, &gateway).await;
         assert_eq!((reply.status().as_u16(), code(&reply)), (503, "unavailable".to_owned()));
@@ -328,6 +331,42 @@ async fn a_region_that_is_down_slow_or_broken_is_a_503_in_time() {
     let reply = Asked::bid(&fake).send(&fake, &gateway).await;
     assert_eq!(reply.status(), 503);
     assert!(fake.now_ms() - began <= 8_100, "{} ms", fake.now_ms() - began);
+    // Connecting takes its part of the time, which the runtime bounds.
+    let sent = fake.sent.borrow();
+    let last = sent.last().unwrap();
+    assert_eq!(last.connect_timeout_ms + last.timeout_ms, 8_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_regions_body_is_passed_on_unread_if_its_length_is_told_and_fits() {
+    // A page of texts that quoting doubles, and the terms of its auctions.
+    let longest = 2 * 524_288 + 300_000;
+    for (told, actual, passed, status) in [
+        (Some(longest.to_string()), 10, "relayed", 201),
+        (Some("1572865".to_owned()), 10, "whole", 503),
+        (Some("many".to_owned()), longest, "whole", 201),
+        (None, longest, "whole", 201),
+        (None, 1_572_865, "whole", 503),
+    ] {
+        let length = told.clone();
+        let (fake, gateway) = edge(move |_| {
+            let mut reply = json(201, vec![b' '; actual])?;
+            match &length {
+                Some(length) => {
+                    drop(reply.headers_mut().insert("content-length", length.parse().unwrap()))
+                }
+                None => drop(reply.headers_mut().remove("content-length")),
+            }
+            Ok(reply)
+        });
+        let reply = Asked::bid(&fake).send(&fake, &gateway).await;
+        assert_eq!(reply.status(), status, "{told:?}, {actual}");
+        let relayed = matches!(reply.body(), crate::reply::Body::Relayed(_));
+        assert_eq!(relayed, passed == "relayed", "{told:?}, {actual}");
+        let length = header(&reply, "content-length").map(str::to_owned);
+        let expected = if relayed { told } else { Some(body(&reply).len().to_string()) };
+        assert_eq!(length, expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -357,7 +396,7 @@ async fn health_is_the_edges_and_readiness_also_the_regions() {
     assert_eq!(Asked::new("GET", "/readyz").send(&fake, &gateway).await.status(), 503);
     assert_eq!(Asked::new("GET", "/healthz").send(&fake, &gateway).await.status(), 200);
 
-    let bare = |path: &str| Request::get(path).body(Full::new(Bytes::new())).unwrap();
+    let bare = |path: &str| Request::get(path).body(Sent(Full::new(Bytes::new()))).unwrap();
     assert_eq!(handle(&fake, None, bare("/healthz")).await.status(), 200);
     assert_eq!(handle(&fake, None, bare("/v1/auctions")).await.status(), 503);
     assert_eq!(handle(&fake, Some(&gateway), bare("/v1/auctions")).await.status(), 503);

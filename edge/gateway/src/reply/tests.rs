@@ -4,8 +4,9 @@ use gavel_core::wire::InvalidBody;
 
 use super::*;
 use crate::auth::TokenFault;
+use crate::testing::body;
 
-fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+fn header<'a>(reply: &'a Reply<Bytes>, name: &str) -> Option<&'a str> {
     reply.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
@@ -57,28 +58,28 @@ fn every_refusal_is_a_problem_with_its_status_and_headers() {
         for (name, value) in headers {
             assert_eq!(header(&reply, name), Some(*value), "{refusal:?}");
         }
-        let body: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(body(&reply)).unwrap();
         assert_eq!((&body["code"], &body["status"]), (&code.into(), &status.into()));
     }
 }
 
 #[test]
 fn which_check_a_token_failed_is_not_told() {
-    let reply = |fault| refuse(&Refusal::TokenInvalid(fault)).into_body();
+    let reply = |fault| body(&refuse(&Refusal::TokenInvalid(fault))).clone();
     assert_eq!(reply(TokenFault::Expired), reply(TokenFault::Client));
 }
 
 #[test]
 fn a_head_only_reply_says_all_but_the_body() {
-    let whole = finish(ok(), &Marks::default());
+    let whole: Reply<Bytes> = finish(ok(), &Marks::default());
     let head = finish(ok(), &Marks { head_only: true, ..Marks::default() });
     assert_eq!(head.headers(), whole.headers());
     assert_eq!(header(&head, "content-length"), Some("15"));
-    assert!(head.body().is_empty());
+    assert!(body(&head).is_empty());
 }
 
-fn region(status: u16, headers: &[(&'static str, &'static str)]) -> http::Response<Bytes> {
-    let mut reply = http::Response::new(Bytes::from_static(b"{\"stack\":\"trace\"}"));
+fn region(status: u16, headers: &[(&'static str, &'static str)]) -> Reply<Bytes> {
+    let mut reply = Reply::new(Body::Relayed(Bytes::from_static(b"{\"stack\":\"trace\"}")));
     *reply.status_mut() = StatusCode::from_u16(status).unwrap();
     for (name, value) in headers {
         reply.headers_mut().insert(*name, HeaderValue::from_static(value));

@@ -5,17 +5,23 @@
 
 mod tokens;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::LocalBoxFuture;
 use http::StatusCode;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::Instant;
 
 pub(crate) use self::tokens::{CLIENT, KEY_ID, POOL, Signer, claims, jwks};
 use crate::config::Config;
-use crate::ports::{Clock, Fetch, FetchError, KeyValue, Outgoing, Random, StoreError};
+use crate::ports::{
+    Background, BodyFault, Clock, Fetch, FetchError, IncomingBody, KeyValue, Outgoing, Random,
+    StoreError,
+};
+use crate::reply::{Body, Reply};
 
 /// When every test begins, in milliseconds since the epoch.
 pub(crate) const START_MS: u64 = 1_900_000_000_000;
@@ -25,10 +31,13 @@ pub(crate) type Answer = Result<http::Response<Bytes>, FetchError>;
 
 type Network = Box<dyn Fn(&Outgoing) -> Answer>;
 
+type Task = Box<dyn FnOnce(&Fake) -> LocalBoxFuture<'_, ()>>;
+
 /// All ports.
 pub(crate) struct Fake {
     store: RefCell<BTreeMap<String, Vec<u8>>>,
     store_broken: Cell<bool>,
+    store_hangs: Cell<bool>,
     /// How long a store operation takes at most, in milliseconds; varies pseudo-randomly below.
     pub(crate) store_latency_ms: Cell<u64>,
     /// How long a fetch takes, in milliseconds.
@@ -37,6 +46,7 @@ pub(crate) struct Fake {
     pub(crate) network: RefCell<Network>,
     /// Every request sent.
     pub(crate) sent: RefCell<Vec<Outgoing>>,
+    background: RefCell<Vec<Task>>,
     start: Instant,
     random: Cell<u64>,
 }
@@ -47,10 +57,12 @@ impl Fake {
         Self {
             store: RefCell::default(),
             store_broken: Cell::new(false),
+            store_hangs: Cell::new(false),
             store_latency_ms: Cell::new(0),
             fetch_latency_ms: Cell::new(0),
             network: RefCell::new(Box::new(|_| Err(FetchError::Connect))),
             sent: RefCell::default(),
+            background: RefCell::default(),
             start: Instant::now(),
             random: Cell::new(0x9e37_79b9_7f4a_7c15),
         }
@@ -61,9 +73,29 @@ impl Fake {
         *self.network.borrow_mut() = Box::new(network);
     }
 
+    /// Makes the store answer nothing from now on.
+    pub(crate) fn hang_store(&self) {
+        self.store_hangs.set(true);
+    }
+
     /// Makes the store fail from now on.
     pub(crate) fn break_store(&self) {
         self.store_broken.set(true);
+    }
+
+    /// Overwrites what the store has under `key`, or gives it back.
+    pub(crate) fn store_of(&self, key: &str) -> RefMut<'_, Vec<u8>> {
+        RefMut::map(self.store.borrow_mut(), |store| store.entry(key.to_owned()).or_default())
+    }
+
+    /// Runs what was started in the background and not run yet; how much that was.
+    pub(crate) async fn run_background(&self) -> usize {
+        let tasks = self.background.take();
+        let number = tasks.len();
+        for task in tasks {
+            task(self).await;
+        }
+        number
     }
 
     /// Every key in the store.
@@ -92,6 +124,9 @@ impl Fake {
     }
 
     async fn store_operation(&self) -> Result<(), StoreError> {
+        if self.store_hangs.get() {
+            std::future::pending::<()>().await;
+        }
         let latency_ms = self.store_latency_ms.get();
         if latency_ms > 0 {
             let micros = self.next_random() % (latency_ms * 1_000);
@@ -131,18 +166,60 @@ impl Random for Fake {
     }
 }
 
+impl Background for Fake {
+    fn spawn(&self, task: impl AsyncFnOnce(&Self) + 'static) {
+        self.background.borrow_mut().push(Box::new(|fake| Box::pin(task(fake))));
+    }
+}
+
 impl Fetch for Fake {
-    async fn fetch(&self, request: &Outgoing) -> Answer {
+    type Body = Bytes;
+
+    async fn send(&self, request: &Outgoing) -> Answer {
         self.sent.borrow_mut().push(request.clone());
-        tokio::time::sleep(Duration::from_millis(self.fetch_latency_ms.get())).await;
+        let latency_ms = self.fetch_latency_ms.get();
+        tokio::time::sleep(Duration::from_millis(latency_ms.min(request.timeout_ms))).await;
+        if latency_ms > request.timeout_ms {
+            return Err(FetchError::Late);
+        }
         let network = self.network.borrow();
         network(request)
+    }
+
+    async fn read(&self, body: Bytes, bytes_max: usize) -> Result<Bytes, FetchError> {
+        if body.len() > bytes_max { Err(FetchError::TooLong) } else { Ok(body) }
+    }
+}
+
+/// A request's body, as hyper's bodies are.
+pub(crate) struct Sent<B>(pub(crate) B);
+
+impl<B> IncomingBody for Sent<B>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    async fn read(self, bytes_max: usize) -> Result<Bytes, BodyFault> {
+        let whole = Limited::new(self.0, bytes_max).collect().await;
+        whole.map(http_body_util::Collected::to_bytes).map_err(|error| {
+            if error.is::<LengthLimitError>() { BodyFault::TooLong } else { BodyFault::Broken }
+        })
+    }
+}
+
+/// All of a reply's body, wherever it comes from.
+pub(crate) fn body(reply: &Reply<Bytes>) -> &Bytes {
+    match reply.body() {
+        Body::Whole(bytes) | Body::Relayed(bytes) => bytes,
     }
 }
 
 /// A reply of the fake network.
 pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Answer {
-    let mut reply = http::Response::new(body.into());
+    let body = body.into();
+    let length = http::HeaderValue::from(body.len());
+    let mut reply = http::Response::new(body);
+    reply.headers_mut().insert("content-length", length);
     *reply.status_mut() = StatusCode::from_u16(status).unwrap();
     reply.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json"));
     Ok(reply)
@@ -164,6 +241,7 @@ pub(crate) fn variables() -> HashMap<&'static str, String> {
         ("address_burst", "200"),
         ("failed_auth_rate_per_s", "1"),
         ("failed_auth_burst", "20"),
+        ("counts_in", "key-value"),
         ("forward_timeout_ms", "8000"),
     ]
     .into_iter()

@@ -2,8 +2,6 @@
 //!
 //! What passes is forwarded byte for byte. A body is never read further than its limit.
 
-use std::error::Error;
-
 use bytes::Bytes;
 use gavel_core::limits::{
     AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX, CHAT_BODY_BYTES_MAX, EMPTY_BODY_BYTES_MAX,
@@ -14,25 +12,19 @@ use gavel_core::wire::{
 };
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http_body::Body;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::limits::BODY_READ_TIMEOUT_MS;
-use crate::ports::{Clock, within};
+use crate::ports::{BodyFault, Clock, IncomingBody, within};
 use crate::refusal::Refusal;
 use crate::route::Route;
 
 /// Reads and checks the body of a request; empty for one that takes none.
-pub async fn read<B>(
+pub async fn read(
     clock: &impl Clock,
     route: &Route,
     headers: &HeaderMap,
-    body: B,
-) -> Result<Bytes, Refusal>
-where
-    B: Body,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+    body: impl IncomingBody,
+) -> Result<Bytes, Refusal> {
     let bytes_max = match route {
         Route::PlaceBid(_) => BID_BODY_BYTES_MAX,
         Route::CreateAuction | Route::EditAuction(_) => AUCTION_BODY_BYTES_MAX,
@@ -51,18 +43,14 @@ where
         check_type(headers)?;
     }
     check_length(headers, bytes_max)?;
-    let bytes = within(clock, BODY_READ_TIMEOUT_MS, Limited::new(body, bytes_max).collect())
+    let bytes = within(clock, BODY_READ_TIMEOUT_MS, body.read(bytes_max))
         .await
         // Nothing is wrong with it as far as anybody knows: it may be sent again.
         .ok_or(Refusal::Unavailable("the body did not arrive in time"))?
-        .map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                Refusal::TooLarge { bytes_max }
-            } else {
-                Refusal::Malformed("the body broke off")
-            }
-        })?
-        .to_bytes();
+        .map_err(|fault| match fault {
+            BodyFault::TooLong => Refusal::TooLarge { bytes_max },
+            BodyFault::Broken => Refusal::Malformed("the body broke off"),
+        })?;
     match route {
         Route::PlaceBid(_) => BidRequest::parse(&bytes).map(drop)?,
         Route::CreateAuction => CreateAuction::parse(&bytes).map(drop)?,

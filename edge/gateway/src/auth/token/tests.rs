@@ -8,12 +8,13 @@ use crate::testing::{KEY_ID, START_MS, Signer, claims, config, jwks};
 
 const NOW_S: u64 = START_MS / 1_000;
 
-/// Both steps, with the pool's key as the only one known.
+/// All steps, with the pool's key as the only one known.
 fn check(token: &str) -> Result<Verified, TokenFault> {
     let set = super::super::jwks::KeySet::parse(jwks(&[(KEY_ID, Signer::Pool)]).as_bytes(), 0);
-    let id = key_id(token)?;
-    let key = set.unwrap().keys.get(&id).cloned().ok_or(TokenFault::UnknownKey)?;
-    verify(token, &id, &key, &config().cognito, NOW_S)
+    let read = Unverified::read(token, &config().cognito, NOW_S)?;
+    let key = set.unwrap().keys.get(read.key_id()).cloned().ok_or(TokenFault::UnknownKey)?;
+    let verified = read.verify(&key, &config().cognito)?;
+    verified.clone().at(NOW_S).map(|_| verified)
 }
 
 /// A good token with some claims changed; null removes one.
@@ -86,7 +87,7 @@ fn wrong_claims_are_refused() {
         (json!({"client_id": null, "aud": "client-1"}), TokenFault::Client),
         (json!({"iss": "https://cognito-idp.us-east-1.amazonaws.com/other"}), TokenFault::Issuer),
         (json!({"iss": null}), TokenFault::Issuer),
-        (json!({"exp": null}), TokenFault::Expired),
+        (json!({"exp": null}), TokenFault::End),
         (json!({"exp": NOW_S - 6}), TokenFault::Expired),
         (json!({"exp": NOW_S - 5}), TokenFault::Expired),
         (json!({"exp": 0}), TokenFault::Expired),
@@ -107,6 +108,23 @@ fn wrong_claims_are_refused() {
     }
     let twice = Signer::Pool.sign_with_two_ends(KEY_ID, claims("u-1", NOW_S));
     assert!(check(&twice).is_err(), "exp twice");
+}
+
+#[test]
+fn what_can_only_be_refused_is_refused_before_the_signature_is_looked_at() {
+    for (changes, fault) in [
+        (json!({"exp": null}), TokenFault::End),
+        (json!({"nbf": NOW_S + 60}), TokenFault::NotYet),
+        (json!({"iss": "https://elsewhere.example"}), TokenFault::Issuer),
+        (json!({"client_id": "client-2"}), TokenFault::Client),
+        (json!({"token_use": "id"}), TokenFault::Use),
+        (json!({"sub": null}), TokenFault::Subject),
+    ] {
+        let [header, claims, _] = segments(&with(&changes)).unwrap().map(str::to_owned);
+        let forged = format!("{header}.{claims}.{}", encode("forged"));
+        let read = Unverified::read(&forged, &config().cognito, NOW_S).map(drop);
+        assert_eq!(read, Err(fault), "{changes}");
+    }
 }
 
 #[test]

@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use gavel_core::ids::AuctionId;
 use gavel_core::wire::InvalidBody;
 use http::HeaderValue;
-use http_body::Frame;
+use http_body::{Body, Frame};
 use http_body_util::Full;
 
 use super::*;
-use crate::testing::Fake;
+use crate::testing::{Fake, Sent};
 
 const BID: &str = r#"{"amount":15000}"#;
 
@@ -28,7 +28,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 
 async fn bid(pairs: &[(&'static str, &str)], body: &str) -> Result<Bytes, Refusal> {
     let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
-    read(&Fake::new(), &Route::PlaceBid(auction()), &headers(pairs), body).await
+    read(&Fake::new(), &Route::PlaceBid(auction()), &headers(pairs), Sent(body)).await
 }
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -96,11 +96,11 @@ async fn too_long_a_body_is_refused_before_it_is_read() {
     let route = Route::PlaceBid(auction());
     for length in ["4097", "99999999999999999999999999"] {
         let headers = headers(&[JSON, ("content-length", length)]);
-        let result = read(&Fake::new(), &route, &headers, Endless(&taken)).await;
+        let result = read(&Fake::new(), &route, &headers, Sent(Endless(&taken))).await;
         assert_eq!(result, too_large);
         assert_eq!(taken.get(), 0);
     }
-    let result = read(&Fake::new(), &route, &headers(&[JSON]), Endless(&taken)).await;
+    let result = read(&Fake::new(), &route, &headers(&[JSON]), Sent(Endless(&taken))).await;
     assert_eq!(result, too_large);
     assert!(taken.get() < 2 * BID_BODY_BYTES_MAX, "{} bytes were read", taken.get());
     for length in ["-1", "1e3", "", " 5"] {
@@ -112,7 +112,7 @@ async fn too_long_a_body_is_refused_before_it_is_read() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_in_time_is_not_said_to_be_malformed() {
     let route = Route::PlaceBid(auction());
-    let result = read(&Fake::new(), &route, &headers(&[JSON]), Silent).await;
+    let result = read(&Fake::new(), &route, &headers(&[JSON]), Sent(Silent)).await;
     assert!(matches!(result, Err(Refusal::Unavailable(_))), "{result:?}");
 }
 
@@ -146,13 +146,14 @@ async fn driving_an_auction_needs_no_body_and_reading_takes_none() {
     let fake = Fake::new();
     let drive = Route::Drive(auction());
     for body in ["", "{}"] {
-        let result = read(&fake, &drive, &HeaderMap::new(), Full::new(Bytes::from(body))).await;
+        let result =
+            read(&fake, &drive, &HeaderMap::new(), Sent(Full::new(Bytes::from(body)))).await;
         assert_eq!(result, Ok(Bytes::new()));
     }
-    let full = Full::new(Bytes::from(r#"{"force":true}"#));
+    let full = Sent(Full::new(Bytes::from(r#"{"force":true}"#)));
     assert!(read(&fake, &drive, &HeaderMap::new(), full).await.is_err());
     let taken = std::cell::Cell::new(0);
-    let result = read(&fake, &Route::OwnBids, &HeaderMap::new(), Endless(&taken)).await;
+    let result = read(&fake, &Route::OwnBids, &HeaderMap::new(), Sent(Endless(&taken))).await;
     assert_eq!((result, taken.get()), (Ok(Bytes::new()), 0));
 }
 
@@ -170,7 +171,7 @@ async fn a_change_of_an_auction_is_checked_field_by_field() {
         ("[]", false),
         ("", false),
     ] {
-        let result = read(&fake, &edit, &headers, Full::new(Bytes::from(body))).await;
+        let result = read(&fake, &edit, &headers, Sent(Full::new(Bytes::from(body)))).await;
         assert_eq!(result.is_ok(), good, "{body}: {result:?}");
     }
 }
