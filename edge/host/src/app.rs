@@ -1,4 +1,4 @@
-//! Turns a manifest and its values into a running application: one handler a component.
+//! Turns a manifest and its values into an application that can be run: one factory a component.
 //!
 //! Everything that can be wrong with a component is found here, before a socket is opened, and all
 //! of it is reported at once with its line: templates, outbound hosts, stores, the file itself, the
@@ -7,10 +7,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::Engine;
 use wasmtime::component::{Component as Wasm, Linker};
-use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::allowed_hosts::{AllowedHost, AllowedHosts};
@@ -23,21 +23,13 @@ use crate::store::{StoreError, Stores};
 use crate::variables::Values;
 use crate::worker::{InstanceFactory, ReusePolicy};
 
-/// The handler of one component.
-pub type Handler = ProxyHandler<InstanceFactory>;
-
-/// A loaded application, ready to serve.
+/// A loaded application.
+#[derive(Debug)]
 pub struct App {
     /// Which component answers a path.
     pub router: Router,
-    /// Handlers by component id.
-    pub handlers: HashMap<String, Handler>,
-}
-
-impl std::fmt::Debug for App {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("router", &self.router).finish_non_exhaustive()
-    }
+    /// What makes instances, by component id.
+    pub components: HashMap<String, InstanceFactory>,
 }
 
 /// Why an application cannot be loaded.
@@ -70,7 +62,8 @@ pub enum LoadError {
     Runtime(#[from] wasmtime::Error),
 }
 
-/// Loads the application of a manifest at `path`, keeping its state in `state_dir`.
+/// Loads the application of a manifest at `path`, keeping its state in `state_dir`, whose every operation
+/// takes `store_latency` longer.
 ///
 /// # Errors
 /// [`LoadError::Manifest`] with every problem found in the components, or what else prevents a start.
@@ -79,6 +72,7 @@ pub fn load(
     manifest: &Manifest,
     values: &Values,
     state_dir: &Path,
+    store_latency: Duration,
     policy: ReusePolicy,
     engine: &Engine,
 ) -> Result<App, LoadError> {
@@ -93,17 +87,18 @@ pub fn load(
         engine,
         linker: guest::linker(engine)?,
         stores: Arc::new(stores),
+        store_latency,
         client: OutboundClient::new()?,
     };
 
     let mut problems = Vec::new();
-    let mut handlers = HashMap::new();
+    let mut components = HashMap::new();
     for (id, component) in &manifest.components {
         let grants = loader.grants(id, component, &mut problems);
         match loader.compile(component) {
             Ok(service) => {
                 let factory = InstanceFactory::new(engine.clone(), service, grants, policy);
-                handlers.insert(id.clone(), ProxyHandler::new(factory));
+                components.insert(id.clone(), factory);
             }
             Err(problem) => problems.push(problem),
         }
@@ -112,7 +107,7 @@ pub fn load(
         manifest.triggers.iter().map(|t| (t.route.value.as_str(), t.component.value.as_str()));
     let router = Router::new(routes).map_err(|error| vec![Problem::new(1, error.to_string())]);
     match router {
-        Ok(router) if problems.is_empty() => Ok(App { router, handlers }),
+        Ok(router) if problems.is_empty() => Ok(App { router, components }),
         Ok(_) => Err(refused(path, problems).into()),
         Err(problems) => Err(refused(path, problems).into()),
     }
@@ -124,6 +119,7 @@ struct Loader<'a> {
     engine: &'a Engine,
     linker: Linker<Guest>,
     stores: Arc<Stores>,
+    store_latency: Duration,
     client: OutboundClient,
 }
 
@@ -162,6 +158,7 @@ impl Loader<'_> {
             key_value: KeyValueGrant {
                 stores: Arc::clone(&self.stores),
                 allowed: Arc::new(stores),
+                latency: self.store_latency,
             },
             variables: Arc::new(variables.into_iter().collect()),
         }

@@ -8,7 +8,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::limits::{CONNECTIONS_MAX, INSTANCE_CONCURRENT_REUSE_MAX, INSTANCE_REUSE_MAX};
+use crate::core::Instances;
+use crate::limits::{
+    CONNECTIONS_MAX, CORE_CONCURRENT_MAX, CORE_INSTANCE_REUSE_MAX, INSTANCE_CONCURRENT_REUSE_MAX,
+    INSTANCE_REUSE_MAX,
+};
+use crate::worker::ReusePolicy;
 
 /// Runs a Spin application natively on Wasmtime, where Spin is not installed.
 ///
@@ -53,15 +58,26 @@ pub struct UpArgs {
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_pair)]
     pub variables: Vec<(String, String)>,
 
+    /// How many instances there are. With `per-core`, what an instance remembers is complete: the
+    /// component may be told so by a variable of its own.
+    #[arg(long, value_enum, default_value_t = Instances::Spin)]
+    pub instances: Instances,
+
+    /// Threads that serve, each with a core's share of connections. Default: the cores there are.
+    #[arg(long, value_name = "COUNT", value_parser = parse_count)]
+    pub threads: Option<usize>,
+
     /// Requests an instance serves before it is dropped. One number; ranges as in Spin are refused.
-    #[arg(long, value_name = "COUNT", default_value_t = INSTANCE_REUSE_MAX, value_parser = parse_count)]
-    pub max_instance_reuse_count: usize,
+    /// Default: 128 as in Spin, ten million with `--instances per-core`.
+    #[arg(long, value_name = "COUNT", value_parser = parse_count)]
+    pub max_instance_reuse_count: Option<usize>,
 
     /// Requests an instance serves at the same time. One number; ranges as in Spin are refused.
-    #[arg(long, value_name = "COUNT", default_value_t = INSTANCE_CONCURRENT_REUSE_MAX, value_parser = parse_count)]
-    pub max_instance_concurrent_reuse_count: usize,
+    /// Default: 16 as in Spin, 4096 with `--instances per-core`.
+    #[arg(long, value_name = "COUNT", value_parser = parse_count)]
+    pub max_instance_concurrent_reuse_count: Option<usize>,
 
-    /// How long an idle instance is kept, such as 1s or 500ms.
+    /// How long an idle instance is kept, such as 1s or 500ms. Without meaning for `per-core`.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]
     pub idle_instance_timeout: Duration,
 
@@ -81,9 +97,39 @@ pub struct UpArgs {
     #[arg(long, value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,
 
+    /// Folder for compiled components, which are run as they are found there: nobody else may write to it.
+    /// Default: compiled, in the state folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub cache_dir: Option<PathBuf>,
+
+    /// Lets each operation of the key-value store take this much longer, as one across a network does.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time)]
+    pub store_latency: Duration,
+
+    /// Names what was compiled in /tmp/perf-PID.map, where `perf` looks.
+    #[arg(long)]
+    pub perf_map: bool,
+
     /// Form of the log. What it holds is set by RUST_LOG (default: info).
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+}
+
+impl UpArgs {
+    /// How long and how often an instance is used.
+    #[must_use]
+    pub fn reuse(&self) -> ReusePolicy {
+        let (requests, concurrent) = match self.instances {
+            Instances::Spin => (INSTANCE_REUSE_MAX, INSTANCE_CONCURRENT_REUSE_MAX),
+            Instances::PerCore => (CORE_INSTANCE_REUSE_MAX, CORE_CONCURRENT_MAX),
+        };
+        ReusePolicy {
+            requests_max: self.max_instance_reuse_count.unwrap_or(requests),
+            concurrent_max: self.max_instance_concurrent_reuse_count.unwrap_or(concurrent),
+            idle_timeout: self.idle_instance_timeout,
+            request_timeout: self.request_timeout,
+        }
+    }
 }
 
 /// The form of the log.
@@ -153,8 +199,9 @@ mod tests {
     #[test]
     fn defaults_are_those_of_spin() {
         let args = up(&[]).unwrap();
-        assert_eq!(args.max_instance_reuse_count, 128);
-        assert_eq!(args.max_instance_concurrent_reuse_count, 16);
+        assert_eq!(args.instances, Instances::Spin);
+        assert_eq!(args.reuse().requests_max, 128);
+        assert_eq!(args.reuse().concurrent_max, 16);
         assert_eq!(args.idle_instance_timeout, IDLE_INSTANCE_TIMEOUT);
         assert_eq!(args.request_timeout, REQUEST_TIMEOUT);
         assert_eq!(args.drain_timeout, DRAIN_TIMEOUT);

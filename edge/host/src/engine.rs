@@ -1,24 +1,30 @@
 //! The Wasmtime engine: pooled instances, and a clock that interrupts busy guests.
 //!
-//! Components are compiled once at start. The invariant: no guest can hold a thread of the host for
+//! Components are compiled at start, and only once: what was compiled is kept in a folder. The invariant: no guest can hold a thread of the host for
 //! longer than [`EPOCH_TICK`] at a stretch.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    ProfilingStrategy,
+};
 
 use crate::limits::{
     CORE_INSTANCES_PER_INSTANCE_MAX, EPOCH_TICK, INSTANCE_MEMORY_BYTES_MAX,
     INSTANCE_MEMORY_RESIDENT_BYTES, INSTANCES_MAX, STACKS_MAX,
 };
 
-/// Makes the engine all components run on.
+/// Makes the engine all components run on. What it compiles is kept in `cache_dir`, and taken from there
+/// as it is: nobody else may write to it. With `perf_map` it names what it compiles in
+/// `/tmp/perf-PID.map`, where `perf` looks.
 ///
 /// # Errors
-/// If the machine cannot reserve the address space of the pool.
-pub fn engine() -> wasmtime::Result<Engine> {
+/// If the machine cannot reserve the address space of the pool, or the folder cannot be made.
+pub fn engine(cache_dir: &Path, perf_map: bool) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES_MAX)
         .total_core_instances(INSTANCES_MAX * CORE_INSTANCES_PER_INSTANCE_MAX)
@@ -27,7 +33,14 @@ pub fn engine() -> wasmtime::Result<Engine> {
         .total_stacks(STACKS_MAX)
         .max_memory_size(INSTANCE_MEMORY_BYTES_MAX)
         .linear_memory_keep_resident(INSTANCE_MEMORY_RESIDENT_BYTES);
+    let mut cache = CacheConfig::new();
+    // It must not depend on where a process stands.
+    cache.with_directory(std::path::absolute(cache_dir)?);
     let mut config = Config::new();
+    config.cache(Some(Cache::new(cache)?));
+    if perf_map {
+        config.profiler(ProfilingStrategy::PerfMap);
+    }
     config
         .wasm_component_model(true)
         .wasm_component_model_async(true)

@@ -8,8 +8,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
+use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::limits::GUEST_LOG_LINE_BYTES_MAX;
 
@@ -37,6 +40,12 @@ impl StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(LineWriter { log: self.clone(), line: Vec::new() })
     }
+
+    // Without the adapter for asynchronous writers, which hands each write to a task: a guest that prints
+    // would be held up within its call, and with it all requests of its instance.
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(LineWriter { log: self.clone(), line: Vec::new() })
+    }
 }
 
 struct LineWriter {
@@ -45,6 +54,17 @@ struct LineWriter {
 }
 
 impl LineWriter {
+    fn print(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if *byte == b'\n' || self.line.len() >= GUEST_LOG_LINE_BYTES_MAX {
+                self.emit();
+            }
+            if *byte != b'\n' {
+                self.line.push(*byte);
+            }
+        }
+    }
+
     fn emit(&mut self) {
         if !self.line.is_empty() {
             let text = String::from_utf8_lossy(&self.line);
@@ -54,20 +74,33 @@ impl LineWriter {
     }
 }
 
+#[async_trait]
+impl Pollable for LineWriter {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for LineWriter {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.print(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(GUEST_LOG_LINE_BYTES_MAX)
+    }
+}
+
 impl AsyncWrite for LineWriter {
     fn poll_write(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        for byte in bytes {
-            if *byte == b'\n' || self.line.len() >= GUEST_LOG_LINE_BYTES_MAX {
-                self.emit();
-            }
-            if *byte != b'\n' {
-                self.line.push(*byte);
-            }
-        }
+        self.print(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

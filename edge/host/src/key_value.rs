@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::{Accessor, FutureReader, HasData, Resource, ResourceTable, StreamReader};
 
@@ -22,6 +23,8 @@ pub struct KeyValueGrant {
     pub stores: Arc<Stores>,
     /// The labels this component may open.
     pub allowed: Arc<BTreeSet<String>>,
+    /// What each operation takes longer, to stand in for a store across a network.
+    pub latency: Duration,
 }
 
 /// An open store, as a guest holds it.
@@ -87,16 +90,20 @@ impl HostStore for KeyValueView<'_> {
 }
 
 /// Runs one operation on an open store. The guest's table is released before the database is asked.
-fn with_store<T, R>(
+async fn with_store<T, R>(
     accessor: &Accessor<T, KeyValue>,
     store: &Resource<OpenStore>,
     operation: impl FnOnce(&Stores, &str) -> Result<R, StoreError>,
 ) -> wasmtime::Result<Result<R, Error>> {
-    let (stores, label) = accessor.with(|mut access| {
+    let (stores, label, latency) = accessor.with(|mut access| {
         let view = access.get();
         let label = view.table.get(store)?.label.clone();
-        wasmtime::error::Ok((Arc::clone(&view.state.grant.stores), label))
+        let grant = &view.state.grant;
+        wasmtime::error::Ok((Arc::clone(&grant.stores), label, grant.latency))
     })?;
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     Ok(operation(&stores, &label).map_err(|error| to_guest(&error)))
 }
 
@@ -121,7 +128,7 @@ impl<T: 'static> HostStoreWithStore<T> for KeyValue {
         store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        with_store(accessor, &store, |stores, label| stores.get(label, &key))
+        with_store(accessor, &store, |stores, label| stores.get(label, &key)).await
     }
 
     async fn set(
@@ -130,7 +137,7 @@ impl<T: 'static> HostStoreWithStore<T> for KeyValue {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        with_store(accessor, &store, |stores, label| stores.set(label, &key, &value))
+        with_store(accessor, &store, |stores, label| stores.set(label, &key, &value)).await
     }
 
     async fn delete(
@@ -138,7 +145,7 @@ impl<T: 'static> HostStoreWithStore<T> for KeyValue {
         store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<(), Error>> {
-        with_store(accessor, &store, |stores, label| stores.delete(label, &key))
+        with_store(accessor, &store, |stores, label| stores.delete(label, &key)).await
     }
 
     async fn exists(
@@ -146,14 +153,14 @@ impl<T: 'static> HostStoreWithStore<T> for KeyValue {
         store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<bool, Error>> {
-        with_store(accessor, &store, |stores, label| stores.exists(label, &key))
+        with_store(accessor, &store, |stores, label| stores.exists(label, &key)).await
     }
 
     async fn get_keys(
         accessor: &Accessor<T, Self>,
         store: Resource<OpenStore>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
-        let listed = with_store(accessor, &store, Stores::keys)?;
+        let listed = with_store(accessor, &store, Stores::keys).await?;
         let (keys, result) = match listed {
             Ok(keys) => (keys, Ok(())),
             Err(error) => (Vec::new(), Err(error)),

@@ -49,6 +49,24 @@ pub const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Instances alive at once, over all components. Spin's `SPIN_MAX_INSTANCE_COUNT`.
 pub const INSTANCES_MAX: u32 = 1000;
 
+/// Requests that wait for one core's instance. At a tenth of a millisecond each that is a tenth of a
+/// second, after which a client does better to try again.
+pub const CORE_QUEUE_MAX: usize = 1024;
+
+/// Requests in progress in one core's instance. Most of the time they wait for a region: 4,096 at 100 ms
+/// each are more than a core can serve.
+pub const CORE_CONCURRENT_MAX: usize = 4096;
+
+/// Requests that one core's instance serves before it is replaced. Often enough that what a fault would
+/// leak cannot grow for weeks, seldom enough to cost nothing.
+pub const CORE_INSTANCE_REUSE_MAX: usize = 10_000_000;
+
+/// Pause before another try where a core's instance could not be made.
+pub const INSTANCE_RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Base64 characters of a token's claims that are read to see whose it is. Cognito's have about 800.
+pub const CLAIMS_READ_BYTES_MAX: usize = 16 * 1024;
+
 /// Core modules one component instance consists of. A Rust component has 4: itself and its shims.
 pub const CORE_INSTANCES_PER_INSTANCE_MAX: u32 = 8;
 
@@ -98,6 +116,10 @@ pub const OUTBOUND_FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long an upstream may fall silent within a response where the guest sets no limit. As long as
 /// in Spin: event streams are silent between events.
 pub const OUTBOUND_BETWEEN_BYTES_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Bytes of a body that is passed on as a whole: what one read of a socket gives, and far more than a bid
+/// or its receipt has.
+pub const GATHERED_BYTES_MAX: u64 = 64 * 1024;
 
 /// Idle connections kept to one upstream host. More than the requests a host usually has in flight
 /// at once, so that a burst does not reconnect.

@@ -6,7 +6,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use gavel_host::cli::{Cli, Command, LogFormat};
 use gavel_host::up::{EXIT_USAGE, up};
+use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
+
+/// A request takes some two hundred small allocations, here and in the runtime: the system's allocator
+/// would take a tenth of its time.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let Command::Up(args) = match Cli::try_parse() {
@@ -14,7 +20,8 @@ fn main() -> ExitCode {
         Err(error) => return explain(&error),
     };
     init_log(args.log_format);
-    let runtime = match tokio::runtime::Runtime::new() {
+    // Only for what belongs to no core, such as signals: each core has a runtime of its own.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("gavel-host: cannot start: {error}");

@@ -58,27 +58,25 @@ pub fn prepare<B>(
         .map_err(|_| RequestError::BadHost)?;
 
     let headers = request.headers_mut();
-    append(headers, "spin-path-info", found.path_info)?;
-    append(headers, "spin-full-url", &full_url)?;
-    let matched = found.route.strip_suffix('/').unwrap_or(found.route);
-    append(headers, "spin-matched-route", matched)?;
-    append(headers, "spin-base-path", "/")?;
-    append(headers, "spin-raw-component-route", found.route)?;
-    append(
-        headers,
-        "spin-component-route",
-        found.route.strip_suffix("/...").unwrap_or(found.route),
-    )?;
-    append(headers, "spin-client-addr", &client.to_string())?;
+    for (name, value) in [
+        ("spin-path-info", found.path_info),
+        ("spin-full-url", &full_url),
+        ("spin-matched-route", found.route.strip_suffix('/').unwrap_or(found.route)),
+        ("spin-base-path", "/"),
+        ("spin-raw-component-route", found.route),
+        ("spin-component-route", found.route.strip_suffix("/...").unwrap_or(found.route)),
+        ("spin-client-addr", &client.to_string()),
+    ] {
+        append(headers, HeaderName::from_static(name), value)?;
+    }
     for (name, value) in &found.params {
-        let name = name.replace('_', "-").to_ascii_lowercase();
-        append(headers, &format!("spin-path-match-{name}"), value)?;
+        let name = format!("spin-path-match-{}", name.replace('_', "-").to_ascii_lowercase());
+        append(headers, name.try_into().map_err(|_| RequestError::BadPath)?, value)?;
     }
     Ok(())
 }
 
-fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), RequestError> {
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| RequestError::BadPath)?;
+fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), RequestError> {
     let value = HeaderValue::from_str(value).map_err(|_| RequestError::BadPath)?;
     headers.append(name, value);
     Ok(())

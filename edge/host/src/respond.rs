@@ -4,7 +4,6 @@
 //! its cause; causes go to the log. A client whose own fault it is gets a problem as from a component.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,22 +16,24 @@ use tokio::time::timeout;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, TrapOrPanicError};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::app::App;
+use crate::core::Core;
 use crate::fate::{FatedBody, RequestFate};
+use crate::gathered::gathered;
+use crate::per_core::Overloaded;
 use crate::request;
 use crate::routes::RESERVED_PREFIX;
 
-/// Answers requests with an application.
-#[derive(Debug, Clone)]
+/// Answers requests with an application, on one core.
+#[derive(Debug)]
 pub struct Responder {
-    app: Arc<App>,
+    core: Core,
     request_timeout: Duration,
 }
 
 impl Responder {
     /// A responder that gives components `request_timeout` to begin each response.
-    pub fn new(app: Arc<App>, request_timeout: Duration) -> Self {
-        Self { app, request_timeout }
+    pub fn new(core: Core, request_timeout: Duration) -> Self {
+        Self { core, request_timeout }
     }
 
     /// Answers one request that came from `client` to `server`.
@@ -67,12 +68,8 @@ impl Responder {
         client: SocketAddr,
         server: SocketAddr,
     ) -> Response<WasiBody> {
-        let Some(found) = self.app.router.find(path) else {
+        let Some(found) = self.core.router().find(path) else {
             return bare(StatusCode::NOT_FOUND);
-        };
-        let Some(handler) = self.app.handlers.get(found.component) else {
-            tracing::error!(component = found.component, "no handler for a routed component");
-            return bare(StatusCode::INTERNAL_SERVER_ERROR);
         };
         if let Err(error) = request::prepare(&mut request, &found, client, server) {
             tracing::debug!(%client, %error, "request refused");
@@ -80,8 +77,14 @@ impl Responder {
         }
         let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
         let (fate, started) = (RequestFate::default(), Instant::now());
-        match timeout(self.request_timeout, handler.handle(fate.clone(), request)).await {
-            Ok(Ok(response)) => response.map(|body| FatedBody::new(body, fate).boxed_unsync()),
+        let handling = async {
+            let response = self.core.handle(found.component, client.ip(), fate.clone(), request);
+            let (head, body) = response.await?.into_parts();
+            let body = gathered(FatedBody::new(body, fate)).await?;
+            wasmtime::error::Ok(Response::from_parts(head, body))
+        };
+        match timeout(self.request_timeout, handling).await {
+            Ok(Ok(response)) => response,
             // A stuck instance is killed soon after the time-out; on a busy machine that may be
             // noticed first.
             Ok(Err(error))
@@ -114,13 +117,21 @@ fn failure(component: &str, error: &wasmtime::Error) -> Response<WasiBody> {
     }
     if let Some(error) = error.downcast_ref::<InstantiationError<RequestFate>>() {
         tracing::warn!(component, error = %error.error, "no instance for a request");
-        let mut response = bare(StatusCode::SERVICE_UNAVAILABLE);
-        // Instances are freed as requests end, which is well within a second.
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        return response;
+        return busy();
+    }
+    if let Some(error) = error.downcast_ref::<Overloaded>() {
+        tracing::warn!(component, %error, "no room for a request");
+        return busy();
     }
     tracing::error!(component, error = ?error, "component failed to answer");
     bare(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Instances and their queues are freed as requests end, which is well within a second.
+fn busy() -> Response<WasiBody> {
+    let mut response = bare(StatusCode::SERVICE_UNAVAILABLE);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 fn late(component: &str) -> Response<WasiBody> {

@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Barrier, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,18 +22,29 @@ use tokio_util::task::TaskTracker;
 use crate::limits::{ACCEPT_RETRY_PAUSE, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, HEADERS_MAX};
 use crate::respond::Responder;
 
-/// Serves until `stop` is cancelled, then drains for at most `drain_timeout`.
-pub async fn serve(
-    listener: TcpListener,
-    responder: Responder,
-    connections_max: usize,
-    stop: CancellationToken,
-    drain_timeout: Duration,
-) {
-    let slots = Arc::new(Semaphore::new(connections_max));
+/// How to serve; the same for all cores.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// A slot for each connection, of all cores.
+    pub connections: Arc<Semaphore>,
+    /// How long a component may take to begin its response.
+    pub request_timeout: Duration,
+    /// Cancelled when it is time to stop.
+    pub stop: CancellationToken,
+    /// How long requests in flight may take then.
+    pub drain_timeout: Duration,
+    /// Where the cores wait for each other when they have drained: until then, one may be asked what
+    /// has been dispatched to it.
+    pub drained: Arc<Barrier>,
+}
+
+/// Serves until it is told to stop, then drains.
+pub async fn serve(listener: TcpListener, responder: Responder, serving: Serving) {
+    let Serving { connections: slots, stop, drain_timeout, drained, .. } = serving;
+    let responder = Arc::new(responder);
     let connections = TaskTracker::new();
     while let Some((stream, client, slot)) = next(&listener, &slots, &stop).await {
-        connections.spawn(converse(stream, client, responder.clone(), stop.clone(), slot));
+        connections.spawn(converse(stream, client, Arc::clone(&responder), stop.clone(), slot));
     }
     drop(listener);
     connections.close();
@@ -45,6 +56,7 @@ pub async fn serve(
             "drain time is over: closing connections"
         ),
     }
+    drained.wait().await;
 }
 
 /// The next connection, once there is a slot for it; `None` when it is time to stop.
@@ -77,7 +89,7 @@ async fn next(
 async fn converse(
     stream: TcpStream,
     client: SocketAddr,
-    responder: Responder,
+    responder: Arc<Responder>,
     stop: CancellationToken,
     slot: OwnedSemaphorePermit,
 ) {
@@ -90,7 +102,7 @@ async fn converse(
         tracing::debug!(%client, %error, "cannot set TCP_NODELAY");
     }
     let service = service_fn(move |request: Request<Incoming>| {
-        let responder = responder.clone();
+        let responder = Arc::clone(&responder);
         async move { Ok::<_, Infallible>(responder.respond(request, client, server).await) }
     });
     let connection = http1::Builder::new()

@@ -10,17 +10,19 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Barrier, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{self, LoadError};
 use crate::cli::UpArgs;
+use crate::core;
 use crate::engine::{self, EpochClock};
 use crate::manifest::{self, ManifestError};
-use crate::respond::Responder;
-use crate::serve::serve;
+use crate::outbound::OutboundClient;
+use crate::serve::Serving;
+use crate::thread;
 use crate::variables::{self, VariableError};
-use crate::worker::ReusePolicy;
 
 /// The exit code where what the user gave is at fault: `EX_USAGE` of sysexits.h.
 pub const EXIT_USAGE: u8 = 64;
@@ -84,27 +86,49 @@ pub async fn up(args: UpArgs) -> Result<(), UpError> {
         .map_err(|error| UpError::Variables(vec![error]))?;
     let values =
         variables::resolve(&manifest, &args.variables, environment).map_err(UpError::Variables)?;
-    let policy = ReusePolicy {
-        requests_max: args.max_instance_reuse_count,
-        concurrent_max: args.max_instance_concurrent_reuse_count,
-        idle_timeout: args.idle_instance_timeout,
-        request_timeout: args.request_timeout,
-    };
+    let policy = args.reuse();
     let default_state_dir = args.manifest.parent().unwrap_or(Path::new("")).join(".spin");
     let state_dir = args.state_dir.unwrap_or(default_state_dir);
-    let engine = engine::engine().map_err(LoadError::Runtime)?;
-    let app = app::load(&args.manifest, &manifest, &values, &state_dir, policy, &engine)?;
+    let cache_dir = args.cache_dir.unwrap_or_else(|| state_dir.join("compiled"));
+    let engine = engine::engine(&cache_dir, args.perf_map).map_err(LoadError::Runtime)?;
+    let app = app::load(
+        &args.manifest,
+        &manifest,
+        &values,
+        &state_dir,
+        args.store_latency,
+        policy,
+        &engine,
+    )?;
     let clock = EpochClock::start(engine)?;
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     stop_on_signals(&tasks, stop.clone())?;
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|source| UpError::Listen { address: args.listen, source })?;
+    let listen = |source| UpError::Listen { address: args.listen, source };
+    let listener = TcpListener::bind(args.listen).await.map_err(listen)?;
+    let listener = listener.into_std().map_err(listen)?;
+    let cores = args.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    let cores = cores.unwrap_or(1);
+    let serving = Serving {
+        connections: Arc::new(Semaphore::new(args.max_connections)),
+        request_timeout: args.request_timeout,
+        stop,
+        drain_timeout: args.drain_timeout,
+        drained: Arc::new(Barrier::new(cores)),
+    };
+    let mut threads = Vec::new();
+    for seat in core::seats(app, args.instances, cores) {
+        let client = OutboundClient::new().map_err(LoadError::Tls)?;
+        let listener = listener.try_clone().map_err(listen)?;
+        threads.push(thread::start(seat, client, listener, serving.clone())?);
+    }
     announce(listener.local_addr()?)?;
-    let responder = Responder::new(Arc::new(app), args.request_timeout);
-    serve(listener, responder, args.max_connections, stop, args.drain_timeout).await;
+    drop(listener);
+    for thread in threads {
+        // One that panicked has said so.
+        drop(thread.await);
+    }
     drop(clock);
     Ok(())
 }

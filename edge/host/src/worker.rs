@@ -24,6 +24,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use crate::fate::{InstanceFate, RequestFate};
 use crate::guest::{Grants, Guest};
 use crate::limits::{EPOCH_TICK, STUCK_INSTANCE_GRACE};
+use crate::outbound::OutboundClient;
 
 /// How long and how often an instance is used.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +40,7 @@ pub struct ReusePolicy {
 }
 
 /// Makes instances of one component.
+#[derive(Clone)]
 pub struct InstanceFactory {
     engine: Engine,
     service: ServicePre<Guest>,
@@ -56,6 +58,59 @@ impl InstanceFactory {
     ) -> Self {
         Self { engine, service, grants, policy }
     }
+
+    /// The component's id.
+    pub fn component(&self) -> &Arc<str> {
+        &self.grants.component
+    }
+
+    /// How long and how often its instances are used.
+    pub const fn policy(&self) -> ReusePolicy {
+        self.policy
+    }
+
+    /// The same component's, for instances that send through `client`.
+    #[must_use]
+    pub fn sending_through(&self, client: OutboundClient) -> Self {
+        let mut grants = self.grants.clone();
+        grants.outbound.client = client;
+        Self {
+            engine: self.engine.clone(),
+            service: self.service.clone(),
+            grants,
+            policy: self.policy,
+        }
+    }
+
+    /// A new instance.
+    ///
+    /// # Errors
+    /// If there is no room for another one, or the component's start fails.
+    pub async fn fresh(&self) -> wasmtime::Result<Fresh> {
+        let mut store = Store::new(&self.engine, Guest::new(&self.grants));
+        store.limiter(|guest| &mut guest.limits);
+        let busy_ticks = Arc::new(AtomicU64::new(0));
+        let busy_max = self.policy.request_timeout.saturating_add(STUCK_INSTANCE_GRACE);
+        watch(&mut store, Arc::clone(&busy_ticks), busy_max);
+        let proxy = Proxy::P3(self.service.instantiate_async(&mut store).await?);
+        Ok(Fresh { store, proxy, busy_ticks })
+    }
+}
+
+/// An instance that has not been asked anything yet.
+pub struct Fresh {
+    /// Its store.
+    pub store: Store<Guest>,
+    /// Its exports.
+    pub proxy: Proxy,
+    /// Set to 0 by whoever sees that the instance is not stuck.
+    pub busy_ticks: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Fresh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fresh").finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for InstanceFactory {
@@ -72,12 +127,7 @@ impl HandlerState for InstanceFactory {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, Expiration, Worker>> {
-        let mut store = Store::new(&self.engine, Guest::new(&self.grants));
-        store.limiter(|guest| &mut guest.limits);
-        let busy_ticks = Arc::new(AtomicU64::new(0));
-        let busy_max = self.policy.request_timeout.saturating_add(STUCK_INSTANCE_GRACE);
-        watch(&mut store, Arc::clone(&busy_ticks), busy_max);
-        let proxy = Proxy::P3(self.service.instantiate_async(&mut store).await?);
+        let Fresh { store, proxy, busy_ticks } = self.fresh().await?;
         Ok(Instance {
             store,
             proxy,

@@ -46,7 +46,7 @@ fn what_spin_ignores_at_run_time_is_passed_over() {
     check("", &[]);
     check(
         "description = \"d\"\n[component.c.build]\ncommand = \"make\"\nwatch = [\"src\"]\n\
-         [component.c.tool.x]\na = 1\n[application.tool]\nb = 2\n",
+         [component.c.tool.x]\na = 1\n[application.tool.y]\nb = 2\n",
         &[],
     );
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test where they stand")]
 
 mod capabilities;
+mod per_core;
 mod refusals;
 mod serving;
 mod support;

@@ -80,6 +80,41 @@ async fn bodies_pass_both_ways() {
 }
 
 #[tokio::test]
+async fn a_component_is_compiled_once_and_again_when_what_was_kept_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("compiled");
+    let start = async || {
+        let host = Host::fixture(&["--cache-dir", cache.to_str().unwrap()]).await;
+        assert_eq!(host.text("/served").await, "1");
+        host.stop().await;
+        kept(&cache)
+    };
+    let first = start().await;
+    assert_eq!(first.len(), 1, "{first:?}");
+    let (path, written) = &first[0];
+    assert_eq!(start().await, first, "nothing is compiled again");
+    std::fs::write(path, "damaged").unwrap();
+    let again = start().await;
+    assert_eq!((&again[0].0, again.len()), (path, 1));
+    assert_ne!(&again[0].1, written, "it is written anew");
+}
+
+/// The compiled components in a folder, and when each was written.
+fn kept(folder: &std::path::Path) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(kept(&path));
+        } else if path.extension().is_none() {
+            let written = path.metadata().unwrap().modified().unwrap();
+            found.push((path, written));
+        }
+    }
+    found
+}
+
+#[tokio::test]
 async fn spin_s_own_paths_never_reach_the_component() {
     let host = Host::fixture(&[]).await;
     assert_eq!(host.get("/.well-known/spin/health").await, (200, "OK".into()));

@@ -69,6 +69,9 @@ pub(crate) fn command(manifest: &str, listen: &str, arguments: &[&str]) -> (Comm
     std::fs::write(&path, manifest).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_gavel-host"));
     command.args(["up", "--listen", listen, "--from"]).arg(&path).args(arguments);
+    if !arguments.contains(&"--cache-dir") {
+        command.args(["--cache-dir", concat!(env!("CARGO_TARGET_TMPDIR"), "/compiled")]);
+    }
     command.env_clear().env("RUST_LOG", "debug").kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     (command, folder)
@@ -217,7 +220,7 @@ async fn talk(stream: TcpStream, held: Arc<Semaphore>) {
             "/close" => return,
             _ => b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nup",
         };
-        if stream.write_all(answer).await.is_err() {
+        if stream.write_all(answer).await.is_err() || path == "/last" {
             return;
         }
     }
