@@ -1,6 +1,6 @@
 # Gavel's commands. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down smoke test infra-test programs
+.PHONY: help up down smoke test infra-test bench-edge programs
 
 help: ## list the commands
 	@echo "Gavel: live auctions, bids through WebAssembly at the edge"
@@ -38,6 +38,21 @@ infra-test: ## make every stack in the emulator, run Gavel on them, say what bec
 	@$(PROGRESS) --step 4/5 "building the tests" -- $(NEXTEST) --workspace --no-run
 	@echo "[5/5] making the stacks"
 	@$(NEXTEST) --workspace -E 'binary(infrastructure)' --success-output final
+
+# The host is built as it ships: built together with the bench, it would get features of the bench's.
+bench-edge: ## measure a bid at the edge beside HAProxy, Envoy and nginx (ARGS="--help": how else)
+	@$(PROGRESS) --step 1/5 "installing what is missing" -- infra/local/install bench
+	@$(PROGRESS) --step 2/5 "building the edge's WebAssembly" -- \
+		env GAVEL_WASM_NAMES=$(PROFILED) infra/local/build-wasm gavel-gateway
+	@$(PROGRESS) --step 3/5 "building the edge's host" -- \
+		cargo rustc --release --package gavel-host --bin gavel-host -- $(SYMBOLS)
+	@$(PROGRESS) --step 4/5 "building the bench" -- cargo build --release --package gavel-load
+	@echo "[5/5] measuring"
+	@$(TARGET)/release/gavel-load $(ARGS)
+
+PROFILED := $(if $(findstring --profile,$(ARGS)),1)
+# What ships has no symbols; a profile is of little use without.
+SYMBOLS := $(if $(PROFILED),-C strip=none)
 
 # A failing test says what went wrong in its error; a hundred lines of the runtime's frames would hide it.
 NEXTEST := env RUST_LIB_BACKTRACE=0 cargo nextest run
