@@ -39,8 +39,12 @@ pub fn service(
     fs::create_dir_all(&state)?;
     let manifest = checkout.join("spin.toml").display().to_string();
     let (listen, state) = (port.address().to_string(), state.display().to_string());
-    let mut spec = Spec::new("edge", paths::built("gavel-host")?, checkout, logs)
+    let host = paths::built("gavel-host")?;
+    // Beside the program, for all stacks: compiling takes seconds of all cores.
+    let compiled = host.with_file_name("compiled").display().to_string();
+    let mut spec = Spec::new("edge", host, checkout, logs)
         .args(["up", "--from", &manifest, "--listen", &listen, "--state-dir", &state])
+        .args(["--cache-dir", &compiled])
         .env([("SPIN_VARIABLE_EDGE_KEY", settings.edge_key.as_str())]);
     for (name, value) in variables(settings, &options.edge_variables) {
         spec = spec.args(["--variable".to_owned(), format!("{name}={value}")]);
@@ -62,6 +66,8 @@ pub fn region(code: &str, url: &str) -> Vec<(String, String)> {
 /// The variables of `spin.toml`, each once; those asked for replace ours.
 fn variables(settings: &Settings, asked: &[(String, String)]) -> Vec<(String, String)> {
     let mut variables = region(&settings.region, &settings.workers_url);
+    // As the options' default says: one instance a core, kept.
+    variables.push(("counts_in".to_owned(), "memory".to_owned()));
     let others = [
         ("cognito_region", &settings.cognito_region),
         ("cognito_user_pool_id", &settings.user_pool_id),

@@ -123,7 +123,7 @@ impl Options {
             workers: vec![WorkerOptions::named("workers")],
             edge: true,
             edge_variables: Vec::new(),
-            edge_args: Vec::new(),
+            edge_args: ["--instances", "per-core"].map(str::to_owned).to_vec(),
             progress: Progress::Silent,
         }
     }
