@@ -3,8 +3,8 @@
 //! An instance counts in its own memory, which is exact where it lives long and is the only one that an
 //! identity comes to: so it is under `gavel-host --instances per-core`. Where instances are many or
 //! short-lived, as in Spin, they share their counts through the key-value store ([`CountsIn::KeyValue`]):
-//! what others counted is asked for before a request is let through or just afterwards ([`Share`]), and
-//! what this one counted is told in the background. The store has no compare-and-swap, so what several
+//! what others counted is asked for, and what this one counted told, before a request is let through or
+//! just afterwards ([`Share`]). The store has no compare-and-swap, so what several
 //! instances let through between asking and telling may count as one. A store that fails or hangs limits
 //! nobody beyond what the instance itself has seen: an auction goes on without its limiter rather than
 //! stop with it.
@@ -127,9 +127,15 @@ impl Limits {
             untold.charged_ns = untold.charged_ns.saturating_add(charged_ns);
             Ok(!std::mem::replace(&mut count.telling, true))
         })?;
-        if to_tell {
-            let (limits, identity) = (Rc::clone(self), identity.to_owned());
-            ports.spawn(async move |ports| limits.tell(ports, limiter, &identity, asked).await);
+        match asked {
+            _ if !to_tell => {}
+            // At once: of many requests that come together to as many instances, all would pass before
+            // the first of them is told.
+            Some(slot) => self.tell(ports, limiter, identity, Some(slot)).await,
+            None => {
+                let (limits, identity) = (Rc::clone(self), identity.to_owned());
+                ports.spawn(async move |ports| limits.tell(ports, limiter, &identity, None).await);
+            }
         }
         Ok(())
     }
@@ -184,15 +190,17 @@ impl Limits {
         mut asked: Option<Slot>,
     ) {
         let place = Place::of(self.seed.expose(), limiter.name(), identity);
-        loop {
+        while self.memory.change(limiter, identity, |count| {
+            count.telling = count.untold.is_some();
+            count.telling
+        }) {
             let slot = match asked.take() {
                 Some(slot) => Ok(slot),
                 None => store::read(ports, &place).await,
             };
             let untold = self.memory.change(limiter, identity, |count| {
-                let untold = count.untold.take();
-                count.telling = untold.is_some() && slot.is_ok();
-                untold
+                count.telling = slot.is_ok();
+                count.untold.take()
             });
             let slot = match slot {
                 Ok(slot) => slot,
