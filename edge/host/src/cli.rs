@@ -58,8 +58,8 @@ pub struct UpArgs {
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_pair)]
     pub variables: Vec<(String, String)>,
 
-    /// How many instances there are. With `per-core`, what an instance remembers is complete: the
-    /// component may be told so by a variable of its own.
+    /// How many instances there are. With `per-core`, what an instance remembers of a user is
+    /// complete: the component may be told so by a variable of its own.
     #[arg(long, value_enum, default_value_t = Instances::Spin)]
     pub instances: Instances,
 

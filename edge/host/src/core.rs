@@ -23,7 +23,7 @@ use crate::worker::InstanceFactory;
 pub enum Instances {
     /// As many as are busy, reused as in Spin, for any request.
     Spin,
-    /// One a core, kept; each user and each address is always answered by the same one.
+    /// One a core, kept; each user, and each address without a token, is always answered by the same one.
     PerCore,
 }
 

@@ -1,7 +1,7 @@
 //! Instances that live long: one a core, which answers everything that is dispatched there.
 //!
 //! What such an instance remembers, such as verified tokens and counts, is complete and exact for
-//! whoever is always dispatched to it (see [`crate::dispatch`]). It is replaced when it fails, when a
+//! whoever is always dispatched to it (see [`crate::dispatch`]): a user, or without a token an address. It is replaced when it fails, when a
 //! request was given up in it (what still runs for that one could not be ended otherwise), and when it
 //! has served as many requests as the policy says; an old instance finishes what it has begun while the
 //! new one takes over.
@@ -111,8 +111,8 @@ pub async fn run(factory: Arc<InstanceFactory>, queue: CoreQueue) {
     }
 }
 
-/// The next request, once the instance can begin one: it cannot while it is held up within another one,
-/// and calls that wait inside of it are never freed altogether.
+/// The next request, once the instance can begin one: it cannot while it is held up within another one.
+/// What waits out here meanwhile counts for [`CORE_QUEUE_MAX`], and is not lost if the instance fails.
 async fn next(
     instance: &Accessor<Guest>,
     function: Func,

@@ -1,7 +1,8 @@
 //! Rate limits: who may send how much.
 //!
 //! An instance counts in its own memory, which is exact where it lives long and is the only one that an
-//! identity comes to: so it is under `gavel-host --instances per-core`. Where instances are many or
+//! identity comes to: so it is for users, and for addresses without a token, under `gavel-host --instances
+//! per-core`. Where instances are many or
 //! short-lived, as in Spin, they share their counts through the key-value store ([`CountsIn::KeyValue`]):
 //! what others counted is asked for, and what this one counted told, before a request is let through or
 //! just afterwards ([`Share`]). The store has no compare-and-swap, so what several
@@ -63,7 +64,7 @@ pub struct Denied {
 /// Where counts are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountsIn {
-    /// In the instance: it lives long, and nobody's requests come to another one.
+    /// In the instance: it lives long, and no user's requests come to another one.
     Memory,
     /// In the key-value store as well: instances are many or short-lived.
     KeyValue,
