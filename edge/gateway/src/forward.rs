@@ -19,11 +19,8 @@ use crate::log;
 use crate::ports::{FetchError, Outgoing, Ports, within};
 use crate::refusal::Refusal;
 use crate::reply::Body;
-use crate::trace::Trace;
+use crate::trace::{REQUEST_ID, Trace};
 use crate::validate::headers::IDEMPOTENCY_KEY;
-
-/// The header that names a request in the logs of both tiers.
-pub const REQUEST_ID: &str = "x-request-id";
 
 /// A request that passed every check.
 #[derive(Debug)]

@@ -14,11 +14,11 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::forward::REQUEST_ID;
 use crate::limit::Denied;
 use crate::limits::RETRY_AFTER_S;
 use crate::log;
 use crate::refusal::Refusal;
+use crate::trace::REQUEST_ID;
 use crate::validate::headers::IDEMPOTENCY_KEY;
 
 /// A reply. `B` is what a region's body is as long as nobody has read it.

@@ -7,6 +7,9 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::limits::{TRACESTATE_LEN_MAX, TRACESTATE_MEMBERS_MAX};
 
+/// The header that names a request in the logs of both tiers.
+pub const REQUEST_ID: &str = "x-request-id";
+
 /// The trace that a request belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {

@@ -57,6 +57,20 @@ impl Answers {
         self.by_status.borrow().clone()
     }
 
+    /// What makes figures doubtful: answers beside the `expected` ones, and requests without any.
+    #[must_use]
+    pub fn doubts(&self, expected: u64) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if expected != self.count() {
+            doubts.push(format!("answers by status: {:?}", self.by_status()));
+        }
+        if self.lost() > 0 {
+            let problems = self.problems().join("; ");
+            doubts.push(format!("{} without an answer ({problems})", self.lost()));
+        }
+        doubts
+    }
+
     /// The first problems, each once.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {

@@ -96,13 +96,8 @@ fn counted(
     answers: &Answers,
     quota: u64,
 ) -> Counted {
-    let mut notes = Vec::new();
     let admitted = answers.with(201);
-    if admitted + answers.with(429) != answers.count() || answers.lost() > 0 {
-        let (by_status, lost) = (answers.by_status(), answers.lost());
-        notes.push(format!("answers by status: {by_status:?}; {lost} lost"));
-        notes.extend(answers.problems());
-    }
+    let notes = answers.doubts(admitted + answers.with(429));
     let (took_ms, answered) = (whole(took.as_millis()), answers.count());
     Counted { peer, keys, took_ms, answered, admitted, quota, notes }
 }

@@ -135,12 +135,7 @@ pub async fn open_loop(
     tokio::time::sleep(SETTLE).await;
     let direct = Requests::new(scenario, tokens, &host);
     let direct = open::run(upstream.address(), &direct, &due).await;
-    let mut notes = Vec::new();
-    let answers = &through.answers;
-    if answers.with(scenario.status()) != answers.count() || answers.lost() > 0 {
-        let (by_status, problems) = (answers.by_status(), answers.problems().join("; "));
-        notes.push(format!("answers by status: {by_status:?}; {} lost {problems}", answers.lost()));
-    }
+    let notes = through.answers.doubts(through.answers.with(scenario.status()));
     Delayed {
         peer: running.peer.title(),
         rate_per_s,
@@ -162,17 +157,7 @@ fn notes(scenario: Scenario, run: &Run, forwarded: u64, busy_percent: u64) -> Ve
     }
     let passes_first = scenario == Scenario::TooFast;
     let expected = answers.with(scenario.status()) + if passes_first { accepted } else { 0 };
-    if expected != answers.count() {
-        let others = answers.by_status();
-        notes.push(format!("answers by status: {others:?}"));
-    }
-    if answers.lost() > 0 {
-        notes.push(format!(
-            "{} without an answer ({})",
-            answers.lost(),
-            answers.problems().join("; ")
-        ));
-    }
+    notes.extend(answers.doubts(expected));
     if run.reopened > 0 {
         notes.push(format!("{} connections opened again", run.reopened));
     }

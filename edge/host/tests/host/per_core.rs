@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::net::TcpStream;
 
+use crate::serving::{echoes_a_large_body, is_killed_after_its_response};
 use crate::support::{Host, Upstream, until};
 
 const PER_CORE: [&str; 4] = ["--instances", "per-core", "--threads", "4"];
@@ -94,19 +95,13 @@ async fn a_guest_that_loops_is_killed_and_its_core_serves_again() {
     assert_eq!(host.get("/loop").await, (504, String::new()));
     until("an instance that answers", async || host.get("/served").await.0 == 200).await;
     assert!(host.text("/served").await.parse::<u32>().unwrap() > 1, "and stays");
-    let response = host.client.get(format!("{}/drip-then-loop", host.url)).send().await.unwrap();
-    assert_eq!(response.status(), 200);
-    assert!(response.bytes().await.is_err(), "the body is cut off");
-    let ended = host.stop().await;
-    assert!(ended.log.contains("the guest kept the processor"), "{}", ended.log);
+    is_killed_after_its_response(host).await;
 }
 
 #[tokio::test]
 async fn bodies_pass_both_ways_on_every_core() {
     let host = host(&[]).await;
-    let body: Vec<u8> = (0..3_000_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
-    let request = host.client.post(format!("{}/echo", host.url)).body(body.clone());
-    assert_eq!(request.send().await.unwrap().bytes().await.unwrap(), body);
+    echoes_a_large_body(&host).await;
     for user in 0..16 {
         assert_eq!(as_user(&host, &format!("u-{user}"), "/drip?ms=1&count=3").await, "0\n1\n2\n");
     }

@@ -72,10 +72,7 @@ async fn the_component_sees_what_spin_shows_it() {
 #[tokio::test]
 async fn bodies_pass_both_ways() {
     let host = Host::fixture(&[]).await;
-    let body: Vec<u8> = (0..3_000_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
-    let request = host.client.post(format!("{}/echo", host.url)).body(body.clone());
-    let echoed = request.send().await.unwrap().bytes().await.unwrap();
-    assert_eq!(echoed, body);
+    echoes_a_large_body(&host).await;
     assert_eq!(host.text("/drip?ms=1&count=3").await, "0\n1\n2\n");
 }
 
@@ -169,12 +166,7 @@ async fn a_busy_guest_gets_504_and_holds_nobody_else_up() {
 
 #[tokio::test]
 async fn a_guest_that_loops_after_its_response_is_killed_too() {
-    let host = Host::fixture(&["--request-timeout", "500ms"]).await;
-    let response = host.client.get(format!("{}/drip-then-loop", host.url)).send().await.unwrap();
-    assert_eq!(response.status(), 200);
-    assert!(response.bytes().await.is_err(), "the body is cut off");
-    let ended = host.stop().await;
-    assert!(ended.log.contains("the guest kept the processor"), "{}", ended.log);
+    is_killed_after_its_response(Host::fixture(&["--request-timeout", "500ms"]).await).await;
 }
 
 #[tokio::test]
@@ -322,6 +314,22 @@ async fn a_request_whose_host_is_wrong_is_told_so_as_a_problem() {
         let (_, body) = response.split_once("\r\n\r\n").unwrap();
         assert!(body.contains(r#""code":"malformed-request""#) && body.contains(detail), "{body}");
     }
+}
+
+/// A guest that loops after its response began is killed, and the client sees that the body was cut off.
+pub(crate) async fn is_killed_after_its_response(host: Host) {
+    let response = host.client.get(format!("{}/drip-then-loop", host.url)).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err(), "the body is cut off");
+    let ended = host.stop().await;
+    assert!(ended.log.contains("the guest kept the processor"), "{}", ended.log);
+}
+
+/// A body of many frames comes back as it was.
+pub(crate) async fn echoes_a_large_body(host: &Host) {
+    let body: Vec<u8> = (0..3_000_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    let request = host.client.post(format!("{}/echo", host.url)).body(body.clone());
+    assert_eq!(request.send().await.unwrap().bytes().await.unwrap(), body);
 }
 
 async fn raw(host: &Host, request: &str) -> String {
