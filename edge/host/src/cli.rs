@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::core::Instances;
+use crate::guest::core::Instances;
+use crate::guest::worker::ReusePolicy;
 use crate::limits::{
     CONNECTIONS_MAX, CORE_CONCURRENT_MAX, CORE_INSTANCE_REUSE_MAX, INSTANCE_CONCURRENT_REUSE_MAX,
     INSTANCE_REUSE_MAX,
 };
-use crate::worker::ReusePolicy;
 
 /// Runs a Spin application natively on Wasmtime, where Spin is not installed.
 ///

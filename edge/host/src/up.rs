@@ -14,15 +14,15 @@ use tokio::sync::{Barrier, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::manifest::{self, ManifestError};
+use crate::app::variables::{self, VariableError};
 use crate::app::{self, LoadError};
 use crate::cli::UpArgs;
-use crate::core;
-use crate::engine::{self, EpochClock};
-use crate::manifest::{self, ManifestError};
+use crate::guest::core;
+use crate::guest::engine::{self, EpochClock};
+use crate::inbound::serve::Serving;
+use crate::inbound::thread;
 use crate::outbound::OutboundClient;
-use crate::serve::Serving;
-use crate::thread;
-use crate::variables::{self, VariableError};
 
 /// The exit code where what the user gave is at fault: `EX_USAGE` of sysexits.h.
 pub const EXIT_USAGE: u8 = 64;

@@ -19,12 +19,12 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::codes;
 use super::kept::{Kept, Place};
+use super::timed_body::TimedBody;
 use crate::gathered::{gathered, is_small};
 use crate::limits::{
     OUTBOUND_BETWEEN_BYTES_TIMEOUT, OUTBOUND_CONNECT_TIMEOUT, OUTBOUND_FIRST_BYTE_TIMEOUT,
     OUTBOUND_IDLE_TIMEOUT,
 };
-use crate::timed_body::TimedBody;
 
 /// What all components on a core send through. Cloning shares it.
 #[derive(Debug, Clone)]

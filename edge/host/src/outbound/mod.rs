@@ -5,9 +5,11 @@
 //! [`codes::connect`], none of which is a time-out, so that a guest can tell "nothing was sent" from "no
 //! answer came" and retry only the former.
 
+pub mod allowed_hosts;
 mod client;
 mod codes;
 mod kept;
+mod timed_body;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use http::{Request, Response};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 pub use self::client::{OutboundClient, TlsSetupError};
-use crate::allowed_hosts::AllowedHosts;
+use crate::outbound::allowed_hosts::AllowedHosts;
 
 /// What a component may send, and how: the hooks `wasmtime_wasi_http` asks.
 #[derive(Debug, Clone)]

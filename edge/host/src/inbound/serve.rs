@@ -19,8 +19,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::inbound::respond::Responder;
 use crate::limits::{ACCEPT_RETRY_PAUSE, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, HEADERS_MAX};
-use crate::respond::Responder;
 
 /// How to serve; the same for all cores.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! The Wasmtime engine: pooled instances, and a clock that interrupts busy guests.
 //!
-//! Components are compiled at start, and only once: what was compiled is kept in a folder. The invariant: no guest can hold a thread of the host for
-//! longer than [`EPOCH_TICK`] at a stretch.
+//! Components are compiled at start, and only once: what was compiled is kept in a folder. The
+//! invariant: no guest can hold a thread of the host for longer than [`EPOCH_TICK`] at a stretch.
 
 use std::path::Path;
 use std::sync::Arc;

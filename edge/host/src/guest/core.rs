@@ -11,12 +11,12 @@ use std::sync::Arc;
 use wasmtime_wasi_http::handler::{ProxyHandler, Request, Response};
 
 use crate::app::App;
-use crate::dispatch::Dispatch;
-use crate::fate::RequestFate;
+use crate::app::routes::Router;
+use crate::guest::dispatch::Dispatch;
+use crate::guest::fate::RequestFate;
+use crate::guest::per_core::{self, CoreHandle, CoreQueue};
+use crate::guest::worker::InstanceFactory;
 use crate::outbound::OutboundClient;
-use crate::per_core::{self, CoreHandle, CoreQueue};
-use crate::routes::Router;
-use crate::worker::InstanceFactory;
 
 /// How many instances there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

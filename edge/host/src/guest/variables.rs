@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use wasmtime::component::{Accessor, HasData};
 
-use crate::bindings::variables::{Error, Host, HostWithStore};
-use crate::names;
-use crate::variables::Values;
+use crate::app::names;
+use crate::app::variables::Values;
+use crate::guest::bindings::variables::{Error, Host, HostWithStore};
 
 /// Access to the variables of a guest's component.
 #[derive(Debug)]

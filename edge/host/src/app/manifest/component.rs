@@ -7,8 +7,8 @@ use toml::de::DeValue;
 
 use super::fields::{Reader, Value};
 use super::{Component, Located};
-use crate::key_value::DEFAULT_STORE;
-use crate::names;
+use crate::app::names;
+use crate::guest::key_value::DEFAULT_STORE;
 
 impl Reader<'_> {
     pub(super) fn component(

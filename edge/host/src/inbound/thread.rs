@@ -6,10 +6,10 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::core::Seat;
+use crate::guest::core::Seat;
+use crate::inbound::respond::Responder;
+use crate::inbound::serve::{Serving, serve};
 use crate::outbound::OutboundClient;
-use crate::respond::Responder;
-use crate::serve::{Serving, serve};
 
 /// Starts a thread that accepts from `listener`, which other threads do as well, until it is told to
 /// stop and has drained. What it gives resolves then.

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 
-use crate::manifest::{Manifest, Variable};
+use crate::app::manifest::{Manifest, Variable};
 
 /// Resolved values by name. `Debug` shows names only.
 #[derive(Clone, Default)]
@@ -251,7 +251,7 @@ mod tests {
         given: &[(&str, &str)],
         env: &[(&str, &str)],
     ) -> Result<Values, Vec<VariableError>> {
-        let manifest = crate::manifest::parse(DECLARED).unwrap();
+        let manifest = crate::app::manifest::parse(DECLARED).unwrap();
         let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
         let given: Vec<_> = given.iter().map(own).collect();
         let env: HashMap<String, String> = env.iter().map(own).collect();
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn an_environment_that_is_not_text_is_an_error_and_not_the_default() {
-        let manifest = crate::manifest::parse(DECLARED).unwrap();
+        let manifest = crate::app::manifest::parse(DECLARED).unwrap();
         let given = [("b".to_owned(), "x".to_owned()), ("c".to_owned(), "x".to_owned())];
         let bytes = OsString::from_vec(vec![0xff]);
         let env = |name: &str| (name == "SPIN_VARIABLE_A").then(|| bytes.clone());

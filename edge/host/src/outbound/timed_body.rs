@@ -15,7 +15,7 @@ use wasmtime_wasi_http::Error;
 
 /// See the module.
 #[derive(Debug)]
-pub struct TimedBody {
+pub(super) struct TimedBody {
     body: Incoming,
     silence_max: Duration,
     deadline: Pin<Box<Sleep>>,
@@ -23,7 +23,7 @@ pub struct TimedBody {
 
 impl TimedBody {
     /// Wraps `body`; a frame must arrive at least every `silence_max`.
-    pub fn new(body: Incoming, silence_max: Duration) -> Self {
+    pub(super) fn new(body: Incoming, silence_max: Duration) -> Self {
         Self { body, silence_max, deadline: Box::pin(sleep(silence_max)) }
     }
 }

@@ -21,8 +21,8 @@ use wasmtime_wasi_http::handler::{
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::fate::{InstanceFate, RequestFate};
-use crate::guest::{Grants, Guest};
+use crate::guest::fate::{InstanceFate, RequestFate};
+use crate::guest::state::{Grants, Guest};
 use crate::limits::{EPOCH_TICK, STUCK_INSTANCE_GRACE};
 use crate::outbound::OutboundClient;
 

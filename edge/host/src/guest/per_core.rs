@@ -1,13 +1,13 @@
 //! Instances that live long: one a core, which answers everything that is dispatched there.
 //!
 //! What such an instance remembers, such as verified tokens and counts, is complete and exact for
-//! whoever is always dispatched to it (see [`crate::dispatch`]): a user, or without a token an address. It is replaced when it fails, when a
-//! request was given up in it (what still runs for that one could not be ended otherwise), and when it
-//! has served as many requests as the policy says; an old instance finishes what it has begun while the
-//! new one takes over.
+//! whoever is always dispatched to it ([`super::dispatch`]): a user, or without a token an address.
+//! It is replaced when it fails, when a request was given up in it (what still runs for that one
+//! could not be ended otherwise), and when it has served as many requests as the policy says; an old
+//! instance finishes what it has begun while the new one takes over.
 //!
 //! [`wasmtime_wasi_http::handler::ProxyHandler`] makes a further instance whenever the one at hand is
-//! busy, which is right for Spin's policy ([`crate::worker`]) and would split what is counted here.
+//! busy, which is right for Spin's policy ([`super::worker`]) and would split what is counted.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use wasmtime::component::{Accessor, Func};
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::handler::{Prepared, Proxy, Request, Response, TrapOrPanicError};
 
-use crate::fate::{InstanceFate, RequestFate};
-use crate::guest::Guest;
+use crate::guest::fate::{InstanceFate, RequestFate};
+use crate::guest::state::Guest;
+use crate::guest::worker::{Fresh, InstanceFactory};
 use crate::limits::{CORE_QUEUE_MAX, INSTANCE_RETRY_PAUSE};
-use crate::worker::{Fresh, InstanceFactory};
 
 /// More requests wait for a core than it could answer in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

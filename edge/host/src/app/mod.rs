@@ -4,6 +4,11 @@
 //! of it is reported at once with its line: templates, outbound hosts, stores, the file itself, the
 //! interfaces it imports and exports.
 
+pub mod manifest;
+pub mod names;
+pub mod routes;
+pub mod variables;
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,15 +18,15 @@ use wasmtime::Engine;
 use wasmtime::component::{Component as Wasm, Linker};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::allowed_hosts::{AllowedHost, AllowedHosts};
-use crate::guest::{self, Grants, Guest};
-use crate::key_value::KeyValueGrant;
-use crate::manifest::{Component, Manifest, ManifestError, Problem, refused};
+use crate::app::manifest::{Component, Manifest, ManifestError, Problem, refused};
+use crate::app::routes::Router;
+use crate::app::variables::Values;
+use crate::guest::key_value::KeyValueGrant;
+use crate::guest::state::{self, Grants, Guest};
+use crate::guest::store::{StoreError, Stores};
+use crate::guest::worker::{InstanceFactory, ReusePolicy};
+use crate::outbound::allowed_hosts::{AllowedHost, AllowedHosts};
 use crate::outbound::{OutboundClient, OutboundHooks, TlsSetupError};
-use crate::routes::Router;
-use crate::store::{StoreError, Stores};
-use crate::variables::Values;
-use crate::worker::{InstanceFactory, ReusePolicy};
 
 /// A loaded application.
 #[derive(Debug)]
@@ -85,7 +90,7 @@ pub fn load(
         folder: path.parent().unwrap_or(Path::new("")),
         values,
         engine,
-        linker: guest::linker(engine)?,
+        linker: state::linker(engine)?,
         stores: Arc::new(stores),
         store_latency,
         client: OutboundClient::new()?,

@@ -16,12 +16,12 @@ use tokio::time::timeout;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, TrapOrPanicError};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::core::Core;
-use crate::fate::{FatedBody, RequestFate};
+use crate::app::routes::RESERVED_PREFIX;
 use crate::gathered::gathered;
-use crate::per_core::Overloaded;
-use crate::request;
-use crate::routes::RESERVED_PREFIX;
+use crate::guest::core::Core;
+use crate::guest::fate::{FatedBody, RequestFate};
+use crate::guest::per_core::Overloaded;
+use crate::inbound::request;
 
 /// Answers requests with an application, on one core.
 #[derive(Debug)]

@@ -11,13 +11,13 @@ use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::bindings;
-use crate::guest_log::GuestLog;
-use crate::guest_variables::{Variables, VariablesView};
-use crate::key_value::{KeyValue, KeyValueGrant, KeyValueState, KeyValueView};
+use crate::app::variables::Values;
+use crate::guest::bindings;
+use crate::guest::key_value::{KeyValue, KeyValueGrant, KeyValueState, KeyValueView};
+use crate::guest::log::GuestLog;
+use crate::guest::variables::{Variables, VariablesView};
 use crate::limits::INSTANCE_MEMORY_BYTES_MAX;
 use crate::outbound::OutboundHooks;
-use crate::variables::Values;
 
 /// What a component may use; each of its instances gets a copy.
 #[derive(Debug, Clone)]

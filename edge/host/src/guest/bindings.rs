@@ -1,12 +1,12 @@
 //! Host-side bindings for the Spin interfaces, generated from `wit/`.
 //!
-//! Generated code only: the behaviour is in [`crate::key_value`] and [`crate::guest_variables`].
+//! Generated code only: the behaviour is in [`super::key_value`] and [`super::variables`].
 
 wasmtime::component::bindgen!({
     path: "wit",
     world: "guest",
     imports: { default: trappable },
-    with: { "spin:key-value/key-value.store": crate::key_value::OpenStore },
+    with: { "spin:key-value/key-value.store": crate::guest::key_value::OpenStore },
 });
 
 pub(crate) use spin::key_value::key_value;

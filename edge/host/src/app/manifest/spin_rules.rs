@@ -213,7 +213,7 @@ fn routes_are_those_that_spin_takes() {
 
 #[test]
 fn our_own_manifest_is_taken_with_every_value_that_its_comments_name() {
-    let text = include_str!("../../../../spin.toml");
+    let text = include_str!("../../../../../spin.toml");
     assert_eq!(verdict(text), Taken, "{:?}", parse(text).err());
     for hosts in [
         "https://workers.example.com",
@@ -223,6 +223,6 @@ fn our_own_manifest_is_taken_with_every_value_that_its_comments_name() {
         "http://127.0.0.1:8080..8090",
     ] {
         assert!(text.contains(hosts), "the comments do not name {hosts}");
-        crate::allowed_hosts::AllowedHost::parse(hosts).expect(hosts);
+        crate::outbound::allowed_hosts::AllowedHost::parse(hosts).expect(hosts);
     }
 }

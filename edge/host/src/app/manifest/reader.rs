@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fields::{Reader, Value};
 use super::{Manifest, Problem, Trigger, Variable};
-use crate::names;
+use crate::app::names;
 
 /// Parses the text of a manifest.
 ///

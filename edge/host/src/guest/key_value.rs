@@ -1,4 +1,4 @@
-//! `spin:key-value@3.0.0` for guests: labels and rights here, storage in [`crate::store`].
+//! `spin:key-value@3.0.0` for guests: labels and rights here, storage in [`crate::guest::store`].
 //!
 //! A component opens only stores its manifest lists; anything else is `access-denied`, whether the
 //! store exists or not, as in Spin.
@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use wasmtime::component::{Accessor, FutureReader, HasData, Resource, ResourceTable, StreamReader};
 
-use crate::bindings::key_value::{Error, Host, HostStore, HostStoreWithStore};
+use crate::guest::bindings::key_value::{Error, Host, HostStore, HostStoreWithStore};
+use crate::guest::store::{StoreError, Stores};
 use crate::limits::OPEN_STORES_MAX;
-use crate::store::{StoreError, Stores};
 
 /// The only store there is, as in Spin without a runtime configuration.
 pub const DEFAULT_STORE: &str = "default";

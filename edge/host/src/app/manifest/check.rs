@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::fields::Reader;
 use super::{Component, Located, Manifest, Trigger, Variable};
-use crate::allowed_hosts::{AllowedHost, AllowedHostError};
-use crate::routes::{Pattern, RouteError};
-use crate::variables::{DefaultText, default_of};
+use crate::app::routes::{Pattern, RouteError};
+use crate::app::variables::{DefaultText, default_of};
+use crate::outbound::allowed_hosts::{AllowedHost, AllowedHostError};
 
 impl Reader<'_> {
     pub(super) fn check(&mut self, manifest: &Manifest) {

@@ -11,7 +11,7 @@ use http::header::HOST;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
 
-use crate::routes::RouteMatch;
+use crate::app::routes::RouteMatch;
 
 /// A request no component can be given.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -107,7 +107,7 @@ fn authority<B>(request: &Request<B>, server: SocketAddr) -> Result<Authority, R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routes::Router;
+    use crate::app::routes::Router;
 
     fn prepared(uri: &str, headers: &[(&str, &str)]) -> Result<Request<()>, RequestError> {
         prepared_as(Version::HTTP_11, uri, headers)
