@@ -1,6 +1,7 @@
 //! Sending a request on to its region, with the edge's word for who sends it.
 //!
 //! Headers are made, not copied: a worker sees what is listed here and nothing else of the client's.
+//! What it acts on is in the assertion, and not beside it once more.
 //! The runtime bounds the time to connect and to the first byte, together as long as is configured, so
 //! no timer of the guest's runs beside each request. Only a refused connection is tried again, once: then
 //! nothing was sent, and no time has passed.
@@ -8,7 +9,7 @@
 use bytes::Bytes;
 use gavel_core::ids::IdempotencyKey;
 use gavel_core::wire::{ASSERTION_HEADER, Assertion, body_digest};
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::assertion::sign;
@@ -19,8 +20,7 @@ use crate::log;
 use crate::ports::{FetchError, Outgoing, Ports, within};
 use crate::refusal::Refusal;
 use crate::reply::Body;
-use crate::trace::{REQUEST_ID, Trace};
-use crate::validate::headers::IDEMPOTENCY_KEY;
+use crate::trace::Trace;
 
 /// A request that passed every check.
 #[derive(Debug)]
@@ -108,7 +108,6 @@ enum HeaderError {
 }
 
 fn headers(config: &Config, checked: &Checked<'_>, now_s: u64) -> Result<HeaderMap, HeaderError> {
-    let key = checked.idempotency_key.map(|key| key.as_str().to_owned());
     let assertion = Assertion {
         user: checked.identity.map(|identity| identity.user.clone()),
         groups: checked.identity.map(|identity| identity.groups.clone()).unwrap_or_default(),
@@ -117,7 +116,7 @@ fn headers(config: &Config, checked: &Checked<'_>, now_s: u64) -> Result<HeaderM
         method: checked.method.as_str().to_owned(),
         path: checked.path.to_owned(),
         body_sha256: body_digest(&checked.body),
-        idempotency_key: key.clone(),
+        idempotency_key: checked.idempotency_key.map(|key| key.as_str().to_owned()),
         request_id: checked.request_id.to_owned(),
     };
     let mut headers = HeaderMap::new();
@@ -126,14 +125,9 @@ fn headers(config: &Config, checked: &Checked<'_>, now_s: u64) -> Result<HeaderM
         Ok(())
     };
     set(HeaderName::from_static(ASSERTION_HEADER), &sign(&config.edge_key, &assertion, now_s)?)?;
-    set(HeaderName::from_static(REQUEST_ID), checked.request_id)?;
-    set(ACCEPT, "application/json")?;
     set(CONTENT_LENGTH, &checked.body.len().to_string())?;
     if !checked.body.is_empty() {
         set(CONTENT_TYPE, "application/json")?;
-    }
-    if let Some(key) = key {
-        set(HeaderName::from_static(IDEMPOTENCY_KEY), &key)?;
     }
     headers.insert("traceparent", checked.trace.parent.clone());
     if let Some(state) = &checked.trace.state {

@@ -104,7 +104,9 @@ async fn serve<P: Ports>(
     if route.takes_idempotency_key() {
         marks.idempotency_key = Some(match idempotency_key(&head.headers)? {
             Some(key) => key,
-            None => mint_key(ports)?,
+            // What names the request names it for repeats as well.
+            None => IdempotencyKey::parse(&marks.request_id)
+                .map_err(|_| Refusal::Unavailable("no idempotency key could be made"))?,
         });
     }
     let body = body::read(ports, &route, &head.headers, body).await?;
@@ -128,11 +130,6 @@ async fn serve<P: Ports>(
 
 fn path_and_query(path: &str, query: &str) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
-}
-
-fn mint_key(ports: &impl Ports) -> Result<IdempotencyKey, Refusal> {
-    IdempotencyKey::parse(&uuid(ports.bytes()))
-        .map_err(|_| Refusal::Unavailable("no idempotency key could be made"))
 }
 
 /// A version 4 UUID as text.

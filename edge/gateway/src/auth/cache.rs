@@ -12,6 +12,8 @@
 //! and for a short time: a flood of them pushes nothing out, and one that is repeated costs no second
 //! verification. Nothing here is written anywhere or shown by `Debug`.
 
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
 use std::rc::{Rc, Weak};
 
 use lru::LruCache;
@@ -70,7 +72,7 @@ impl TokenCache {
 /// Tokens with what is known of each. The one that was not used for longest makes room.
 #[derive(Debug)]
 struct Remembered<T> {
-    entries: LruCache<Box<str>, Entry<T>>,
+    entries: LruCache<Kept, Entry<T>>,
     /// The length of all tokens.
     bytes: usize,
     entries_max: usize,
@@ -91,26 +93,87 @@ impl<T: Clone> Remembered<T> {
     }
 
     fn get(&mut self, token: &str) -> Option<T> {
-        let entry = self.entries.get(token)?;
+        let entry = self.entries.get(&token as &dyn Token)?;
         if entry.key.strong_count() > 0 {
             return Some(entry.what.clone());
         }
-        self.entries.pop(token);
+        self.entries.pop(&token as &dyn Token);
         self.bytes -= token.len();
         None
     }
 
     fn put(&mut self, token: &str, key: &Rc<Jwk>, what: T) {
         let entry = Entry { what, key: Rc::downgrade(key) };
-        if self.entries.put(token.into(), entry).is_none() {
+        if self.entries.put(Kept(token.into()), entry).is_none() {
             self.bytes += token.len();
         }
         while self.entries.len() > self.entries_max || self.bytes > self.bytes_max {
             let Some((oldest, _)) = self.entries.pop_lru() else { return };
-            self.bytes -= oldest.len();
+            self.bytes -= oldest.text().len();
         }
     }
 }
+
+/// A token as a key, kept or asked for. They are compared by words: WebAssembly has no instruction to
+/// compare memory, and the library's loop over the bytes of a token takes a microsecond.
+trait Token {
+    fn text(&self) -> &str;
+}
+
+/// One that is kept.
+#[derive(Debug)]
+struct Kept(Box<str>);
+
+impl Token for Kept {
+    fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Token for &str {
+    fn text(&self) -> &str {
+        self
+    }
+}
+
+impl Hash for dyn Token + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text().hash(state);
+    }
+}
+
+impl PartialEq for dyn Token + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        let (these, rest) = self.text().as_bytes().as_chunks::<8>();
+        let (those, other_rest) = other.text().as_bytes().as_chunks::<8>();
+        let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+        these.len() == those.len()
+            && these.iter().zip(those).all(|(this, that)| word(this) == word(that))
+            && rest == other_rest
+    }
+}
+
+impl Eq for dyn Token + '_ {}
+
+impl<'a> Borrow<dyn Token + 'a> for Kept {
+    fn borrow(&self) -> &(dyn Token + 'a) {
+        self
+    }
+}
+
+impl Hash for Kept {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self as &dyn Token).hash(state);
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self as &dyn Token == other as &dyn Token
+    }
+}
+
+impl Eq for Kept {}
 
 #[cfg(test)]
 mod tests {

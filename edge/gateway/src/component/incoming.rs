@@ -12,19 +12,26 @@ use spin_sdk::wasip3::wit_future;
 use crate::ports::{BodyFault, IncomingBody};
 use crate::validate::headers::{CLIENT_ADDRESS, IDEMPOTENCY_KEY};
 
-/// Each header that the pipeline looks at. One that is not here does not exist for it.
-const READ: [HeaderName; 10] = [
-    HeaderName::from_static(CLIENT_ADDRESS),
-    AUTHORIZATION,
-    CONTENT_TYPE,
-    CONTENT_LENGTH,
-    CONTENT_ENCODING,
-    TRANSFER_ENCODING,
-    HOST,
-    HeaderName::from_static(IDEMPOTENCY_KEY),
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-];
+/// A header that the pipeline looks at. One that is not here does not exist for it.
+const fn read_by_the_pipeline(name: &str) -> Option<HeaderName> {
+    // A name that is known costs no allocation, and none is made for the others.
+    Some(match name.as_bytes() {
+        b"spin-client-addr" => HeaderName::from_static(CLIENT_ADDRESS),
+        b"authorization" => AUTHORIZATION,
+        b"content-type" => CONTENT_TYPE,
+        b"content-length" => CONTENT_LENGTH,
+        b"content-encoding" => CONTENT_ENCODING,
+        b"transfer-encoding" => TRANSFER_ENCODING,
+        b"host" => HOST,
+        b"idempotency-key" => HeaderName::from_static(IDEMPOTENCY_KEY),
+        b"traceparent" => HeaderName::from_static("traceparent"),
+        b"tracestate" => HeaderName::from_static("tracestate"),
+        _ => return None,
+    })
+}
+
+/// How many those are.
+const READ_MAX: usize = 10;
 
 /// The body, still with the runtime.
 pub(super) struct Body {
@@ -42,13 +49,13 @@ pub(super) fn read(request: Request) -> Result<http::Request<Body>, ErrorCode> {
     }
     let fields = request.get_headers();
     let headers: &mut HeaderMap = head.headers_mut();
-    headers.reserve(READ.len());
-    for name in &READ {
-        for value in fields.get(name.as_str()) {
-            let value = HeaderValue::from_maybe_shared(Bytes::from(value))
-                .map_err(|_| ErrorCode::HttpProtocolError)?;
-            headers.append(name, value);
-        }
+    headers.reserve(READ_MAX);
+    // All in one call: asking for each by name takes longer.
+    for (name, value) in fields.copy_all() {
+        let Some(name) = read_by_the_pipeline(&name) else { continue };
+        let value = HeaderValue::from_maybe_shared(Bytes::from(value))
+            .map_err(|_| ErrorCode::HttpProtocolError)?;
+        headers.append(name, value);
     }
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     Ok(head.map(|()| Body { request, length }))

@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 
 use http::header::HOST;
-use http::uri::{Authority, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
 
 use crate::app::routes::RouteMatch;
@@ -47,15 +47,13 @@ pub fn prepare<B>(
         return Err(RequestError::NotText);
     }
     let authority = authority(request, server)?;
+    let mut uri = std::mem::take(request.uri_mut()).into_parts();
     let path_and_query =
-        request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        uri.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/")).as_str();
     let full_url = format!("http://{authority}{path_and_query}");
-    *request.uri_mut() = Uri::builder()
-        .scheme(Scheme::HTTP)
-        .authority(authority)
-        .path_and_query(path_and_query.to_owned())
-        .build()
-        .map_err(|_| RequestError::BadHost)?;
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority = Some(authority);
+    *request.uri_mut() = Uri::from_parts(uri).map_err(|_| RequestError::BadHost)?;
 
     let headers = request.headers_mut();
     for (name, value) in [

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gavel_core::wire::{Code, PROBLEM_CONTENT_TYPE, Problem};
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
@@ -17,7 +17,7 @@ use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, TrapOrPan
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::app::routes::RESERVED_PREFIX;
-use crate::gathered::gathered;
+use crate::gathered::{gathered, gathered_if_here};
 use crate::guest::core::Core;
 use crate::guest::fate::{FatedBody, RequestFate};
 use crate::guest::per_core::Overloaded;
@@ -75,7 +75,14 @@ impl Responder {
             tracing::debug!(%client, %error, "request refused");
             return malformed(&error);
         }
-        let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
+        let (head, body) = request.into_parts();
+        let body = body.map_err(Error::from);
+        let body = match head.headers.contains_key(EXPECT) {
+            // Whoever begins to read it has the client send it: that is for the component to decide.
+            true => body.boxed_unsync(),
+            false => gathered_if_here(body).await,
+        };
+        let request = Request::from_parts(head, body);
         let (fate, started) = (RequestFate::default(), Instant::now());
         let handling = async {
             let response = self.core.handle(found.component, client.ip(), fate.clone(), request);

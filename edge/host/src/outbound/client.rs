@@ -130,6 +130,9 @@ impl OutboundClient {
             if let Err(error) = ended {
                 tracing::debug!(%error, "outbound connection ended early");
             }
+            if let Some(kept) = kept.upgrade() {
+                kept.drop_idle();
+            }
         };
         #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
         drop(tokio::spawn(drive));

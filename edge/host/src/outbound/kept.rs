@@ -30,8 +30,9 @@ struct Idle {
 }
 
 impl Idle {
-    fn is_usable(&self) -> bool {
-        !self.sender.is_closed() && self.since.elapsed() < OUTBOUND_IDLE_TIMEOUT
+    fn is_usable(&self, now: Instant) -> bool {
+        !self.sender.is_closed()
+            && now.saturating_duration_since(self.since) < OUTBOUND_IDLE_TIMEOUT
     }
 }
 
@@ -45,10 +46,10 @@ impl Kept {
     pub(super) fn take(&self, place: &Place) -> Option<SendRequest<WasiBody>> {
         let mut places = self.places();
         let idle = places.get_mut(place)?;
-        idle.retain(Idle::is_usable);
+        let now = Instant::now();
         // One whose last response has only just ended may not be ready yet.
-        let at = idle.iter().rposition(|idle| idle.sender.is_ready())?;
-        Some(idle.swap_remove(at).sender)
+        let at = idle.iter().rposition(|idle| idle.sender.is_ready() && idle.is_usable(now))?;
+        Some(idle.remove(at).sender)
     }
 
     /// Keeps a connection to `place`, unless there are enough.
@@ -62,8 +63,9 @@ impl Kept {
 
     /// Closes what nobody has used for too long.
     pub(super) fn drop_idle(&self) {
+        let now = Instant::now();
         self.places().retain(|_, idle| {
-            idle.retain(Idle::is_usable);
+            idle.retain(|idle| idle.is_usable(now));
             !idle.is_empty()
         });
     }
