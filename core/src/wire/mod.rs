@@ -15,6 +15,7 @@ mod number;
 mod opening;
 mod problem;
 pub mod query;
+pub mod routes;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod video;

@@ -1,6 +1,7 @@
 //! Liveness and readiness of the edge. Liveness asks nobody; readiness asks the home region and for
 //! a key set, so that a balancer sends nobody here who could not be served.
 
+use gavel_core::wire::routes::Name;
 use http::{HeaderMap, Method};
 
 use crate::auth::AuthState;
@@ -18,7 +19,7 @@ pub async fn ready(ports: &impl Ports, config: &Config, auth: &AuthState) -> Res
     let region = config.region(None).ok_or_else(|| not_ready.clone())?;
     let request = Outgoing {
         method: Method::GET,
-        url: format!("{}/readyz", region.origin),
+        url: format!("{}{}", region.origin, Name::Ready.route().path),
         headers: HeaderMap::new(),
         body: bytes::Bytes::new(),
         connect_timeout_ms: CONNECT_TIMEOUT_MS,

@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use gavel_core::ids::IdempotencyKey;
+use gavel_core::wire::routes::Name;
 use http::header::AUTHORIZATION;
 use http::{Method, Request};
 
@@ -16,7 +17,7 @@ use crate::limit::{Limiter, Limits, Share};
 use crate::ports::{IncomingBody, Ports};
 use crate::refusal::Refusal;
 use crate::reply::{self, Marks, Reply};
-use crate::route::Route;
+use crate::route::Target;
 use crate::trace::Trace;
 use crate::validate::headers::{client_address, idempotency_key, limited_party, refuse_duplicates};
 use crate::validate::{body, query};
@@ -70,8 +71,8 @@ async fn serve<P: Ports>(
     marks: &mut Marks,
 ) -> Result<Reply<P::Body>, Refusal> {
     let (head, body) = request.into_parts();
-    let route = Route::find(&head.method, head.uri.path());
-    if route == Ok(Route::Health) {
+    let target = Target::find(&head.method, head.uri.path());
+    if target.as_ref().is_ok_and(|target| target.route.name == Name::Health) {
         return Ok(reply::ok());
     }
     refuse_duplicates(&head.headers)?;
@@ -86,21 +87,22 @@ async fn serve<P: Ports>(
     };
     limits.take(ports, Limiter::Address, &party, share).await?;
 
-    let route = route?;
-    if route == Route::Ready {
+    let target = target?;
+    let route = target.route;
+    if route.name == Name::Ready {
         return health::ready(ports, config, auth).await.map(|()| reply::ok());
     }
-    let region = config.region(route.region().as_deref()).ok_or(Refusal::NotFound)?;
+    let region = config.region(target.region()).ok_or(Refusal::NotFound)?;
     let identity = authenticate(ports, config, auth, limits, &head.headers, &party).await?;
     marks.shared = identity.is_none() && head.method.is_safe();
     match &identity {
-        Some(identity) if route.changes() => {
+        Some(identity) if route.counts_against_user() => {
             limits.take(ports, Limiter::User, identity.user.as_str(), Share::First).await?;
         }
         None if route.needs_user() => return Err(Refusal::TokenMissing),
         _ => {}
     }
-    let query = query::check(&route, head.uri.query())?;
+    let query = query::check(route, head.uri.query())?;
     if route.takes_idempotency_key() {
         marks.idempotency_key = Some(match idempotency_key(&head.headers)? {
             Some(key) => key,
@@ -109,7 +111,7 @@ async fn serve<P: Ports>(
                 .map_err(|_| Refusal::Unavailable("no idempotency key could be made"))?,
         });
     }
-    let body = body::read(ports, &route, &head.headers, body).await?;
+    let body = body::read(ports, route, &head.headers, body).await?;
     // Only now: who holds the body back, to see the price first, arrives late.
     let arrived_at_ms = ports.now_ms();
     let checked = Checked {

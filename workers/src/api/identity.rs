@@ -13,14 +13,12 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{Extensions, HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use gavel_core::ids::{IdempotencyKey, UserId};
-use gavel_core::limits::{
-    AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX, CHAT_BODY_BYTES_MAX, EMPTY_BODY_BYTES_MAX,
-    ME_BODY_BYTES_MAX, VIEWER_BODY_BYTES_MAX,
-};
+use gavel_core::limits::EMPTY_BODY_BYTES_MAX;
+use gavel_core::wire::routes::{Name, Route};
 use gavel_core::wire::{
     ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, Code, body_digest,
 };
@@ -133,12 +131,9 @@ pub(super) async fn greet(
 ) -> Result<Response, ApiError> {
     let standing = caller.user().and_then(|user| roster.greet(user));
     if standing == Some(Standing::Deleted) && !request.method().is_safe() {
-        let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let route = route(request.method(), request.extensions()).map(|route| route.name);
         // Who is deleted may ask for it again. A link that unsubscribes needs no account at all.
-        let exempt = matches!(
-            (request.method(), route),
-            (&Method::DELETE, Some("/v1/me")) | (&Method::POST, Some("/v1/unsubscribe"))
-        );
+        let exempt = matches!(route, Some(Name::DeleteMe | Name::Unsubscribe));
         if !exempt {
             return Err(UsersError::Deleted.into());
         }
@@ -148,8 +143,8 @@ pub(super) async fn greet(
 
 /// Reads the body, but never more than its route takes.
 async fn read_body(parts: &Parts, body: Body) -> Result<axum::body::Bytes, ApiError> {
-    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let most = body_bytes_max(&parts.method, route);
+    let route = route(&parts.method, &parts.extensions);
+    let most = route.map_or(EMPTY_BODY_BYTES_MAX, |route| route.body.bytes_max());
     let too_large = || {
         ApiError::refused(Code::PayloadTooLarge, &format!("the body may have {most} bytes here"))
     };
@@ -170,16 +165,9 @@ async fn read_body(parts: &Parts, body: Body) -> Result<axum::body::Bytes, ApiEr
     })
 }
 
-/// The longest body that a route takes, in bytes.
-pub(super) fn body_bytes_max(method: &Method, route: &str) -> usize {
-    match (method.as_str(), route) {
-        ("POST", "/v1/auctions") | ("PATCH", "/v1/auctions/{id}") => AUCTION_BODY_BYTES_MAX,
-        ("POST", "/v1/auctions/{id}/bids") => BID_BODY_BYTES_MAX,
-        ("POST", "/v1/auctions/{id}/chat") => CHAT_BODY_BYTES_MAX,
-        ("PATCH", "/v1/me") => ME_BODY_BYTES_MAX,
-        ("POST", "/v1/auctions/{id}/playback/revoke") => VIEWER_BODY_BYTES_MAX,
-        _ => EMPTY_BODY_BYTES_MAX,
-    }
+/// The route that a request takes.
+fn route(method: &Method, extensions: &Extensions) -> Option<&'static Route> {
+    Route::of(method.as_str(), extensions.get::<MatchedPath>()?.as_str())
 }
 
 fn refuse(reason: NotVouchedFor) -> ApiError {

@@ -31,6 +31,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use gavel_core::wire::Code;
+use gavel_core::wire::routes::Name;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -76,8 +77,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
 
 fn health_routes() -> Router<Deps> {
     Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+        .route(Name::Health.route().path, get(health::alive))
+        .route(Name::Ready.route().path, get(health::ready))
         .route("/metrics", get(health::metrics))
 }
 

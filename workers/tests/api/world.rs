@@ -61,6 +61,18 @@ impl World {
         path: &str,
         body: &Value,
     ) -> (u16, Value) {
+        let (status, answer) = self.answer(ask, method, path, body).await;
+        (status, serde_json::from_str(&answer).unwrap())
+    }
+
+    /// The same, of an answer that may be a page.
+    pub(crate) async fn answer(
+        &self,
+        ask: Ask<'_>,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> (u16, String) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let now_s = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
         let assertion = Assertion {
@@ -90,8 +102,7 @@ impl World {
         let method: Method = method.parse().unwrap();
         let request = self.client.request(method, self.url(path)).body(body);
         let response = request.header(ASSERTION_HEADER, token).send().await.unwrap();
-        let status = response.status().as_u16();
-        (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap())
+        (response.status().as_u16(), response.text().await.unwrap())
     }
 
     pub(crate) async fn get(&self, ask: Ask<'_>, path: &str) -> (u16, Value) {

@@ -3,20 +3,13 @@
 //! What passes is forwarded byte for byte. A body is never read further than its limit.
 
 use bytes::Bytes;
-use gavel_core::limits::{
-    AUCTION_BODY_BYTES_MAX, BID_BODY_BYTES_MAX, CHAT_BODY_BYTES_MAX, EMPTY_BODY_BYTES_MAX,
-    ME_BODY_BYTES_MAX, VIEWER_BODY_BYTES_MAX,
-};
-use gavel_core::wire::{
-    BidRequest, ChatRequest, CreateAuction, EditAuction, EditMe, Fields, RevokeViewer,
-};
+use gavel_core::wire::routes::{Body, Route};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
 use crate::limits::BODY_READ_TIMEOUT_MS;
 use crate::ports::{BodyFault, Clock, IncomingBody, within};
 use crate::refusal::Refusal;
-use crate::route::Route;
 
 /// Reads and checks the body of a request; empty for one that takes none.
 pub async fn read(
@@ -25,21 +18,11 @@ pub async fn read(
     headers: &HeaderMap,
     body: impl IncomingBody,
 ) -> Result<Bytes, Refusal> {
-    let bytes_max = match route {
-        Route::PlaceBid(_) => BID_BODY_BYTES_MAX,
-        Route::CreateAuction | Route::EditAuction(_) => AUCTION_BODY_BYTES_MAX,
-        Route::RevokeViewer(_) => VIEWER_BODY_BYTES_MAX,
-        Route::EditMe => ME_BODY_BYTES_MAX,
-        Route::PostChat(_) => CHAT_BODY_BYTES_MAX,
-        Route::Drive(_)
-        | Route::ResetKey(_)
-        | Route::Follow(_)
-        | Route::DeleteMe
-        | Route::ModerateChat(_) => EMPTY_BODY_BYTES_MAX,
-        // What a mail program posts to unsubscribe (RFC 8058) says nothing that the address does not.
-        _ => return Ok(Bytes::new()),
-    };
-    if bytes_max != EMPTY_BODY_BYTES_MAX {
+    if route.body == Body::Unread {
+        return Ok(Bytes::new());
+    }
+    let bytes_max = route.body.bytes_max();
+    if route.body.is_read() {
         check_type(headers)?;
     }
     check_length(headers, bytes_max)?;
@@ -51,20 +34,9 @@ pub async fn read(
             BodyFault::TooLong => Refusal::TooLarge { bytes_max },
             BodyFault::Broken => Refusal::Malformed("the body broke off"),
         })?;
-    match route {
-        Route::PlaceBid(_) => BidRequest::parse(&bytes).map(drop)?,
-        Route::CreateAuction => CreateAuction::parse(&bytes).map(drop)?,
-        Route::EditAuction(_) => EditAuction::parse(&bytes).map(drop)?,
-        Route::EditMe => EditMe::parse(&bytes).map(drop)?,
-        Route::PostChat(_) => ChatRequest::parse(&bytes).map(drop)?,
-        Route::RevokeViewer(_) => RevokeViewer::parse(&bytes).map(drop)?,
-        _ if bytes.is_empty() => {}
-        _ => {
-            Fields::read(&bytes).and_then(|fields| fields.finish(Some(())))?;
-            return Ok(Bytes::new());
-        }
-    }
-    Ok(bytes)
+    route.body.check(&bytes)?;
+    // That it is empty can be said shorter.
+    Ok(if route.body.is_read() { bytes } else { Bytes::new() })
 }
 
 fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {

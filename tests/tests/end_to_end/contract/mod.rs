@@ -1,12 +1,9 @@
-//! The contract: served to anybody, the same as the committed one, in step with the edge's routes,
-//! and kept by the API under whatever schemathesis thinks of.
+//! The contract: served to anybody, the same as the committed one, and kept by the API under whatever
+//! schemathesis thinks of.
 
 mod schemathesis;
 
-use std::collections::BTreeSet;
-
-use anyhow::{Context, Result};
-use gavel_gateway::route::Route;
+use anyhow::Result;
 use gavel_local::{Options, paths};
 use gavel_tests::World;
 use serde_json::Value;
@@ -29,26 +26,6 @@ async fn the_contract_is_served_to_anybody_as_it_was_committed() -> Result<()> {
     let anonymous = world.edge.get(CONTRACT, "").await?;
     assert_eq!(anonymous.header("cache-control"), "public, max-age=300");
     world.stack.stop().await
-}
-
-#[test]
-fn what_the_edge_routes_is_what_the_contract_documents() -> Result<()> {
-    let contract = std::fs::read(paths::checkout().join("workers/openapi.json"))?;
-    let contract: Value = serde_json::from_slice(&contract)?;
-    let paths = contract["paths"].as_object().context("paths")?;
-    let documented: BTreeSet<(String, &str)> = paths
-        .iter()
-        .flat_map(|(path, item)| {
-            let methods = item.as_object().into_iter().flat_map(serde_json::Map::keys);
-            methods.map(|method| (method.to_uppercase(), path.as_str()))
-        })
-        .collect();
-    let routed: BTreeSet<(String, &str)> = Route::all()
-        .filter(|(_, path)| path.starts_with("/v1/"))
-        .map(|(method, path)| (method.to_string(), path))
-        .collect();
-    assert_eq!(documented, routed);
-    Ok(())
 }
 
 /// A world where somebody who asks much is not told to write more slowly.

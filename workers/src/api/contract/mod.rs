@@ -1,5 +1,5 @@
-//! The API's contract, OpenAPI 3.1, made from the same table as the router: a route cannot exist
-//! without its documentation, nor be documented without existing.
+//! The API's contract, OpenAPI 3.1, made from the same table as the router, and as the edge's: a route
+//! cannot exist without its documentation, nor be documented without existing.
 //!
 //! Schemas come from the wire types of `gavel_core`. It describes the API as clients meet it,
 //! through the edge, so the edge's own refusals are in it, too.
@@ -13,20 +13,18 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::http::Method;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::routing::{MethodFilter, get, on};
 use gavel_core::wire::Problem;
+use gavel_core::wire::routes::{Method, Name, Route};
 use schemars::SchemaGenerator;
 use schemars::generate::{Contract, SchemaSettings};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-pub(super) use self::operation::{Access, Operation};
+pub(super) use self::operation::Operation;
 use super::deps::Deps;
 
-/// Where the contract is served.
-const CONTRACT_PATH: &str = "/v1/openapi.json";
 /// How long anybody may keep it, in seconds: it changes with a deployment only.
 const CONTRACT_AGE_S: u32 = 300;
 
@@ -65,92 +63,50 @@ impl Routes {
         Self { router: Router::new(), paths: BTreeMap::new(), parts }
     }
 
-    /// Serves and documents `GET path`.
-    pub(super) fn get<T: 'static>(
-        self,
-        path: &'static str,
-        handler: impl Handler<T, Deps>,
-        operation: Operation,
-    ) -> Self {
-        self.on(&Method::GET, MethodFilter::GET, path, handler, operation)
-    }
-
-    /// Serves and documents `POST path`.
-    pub(super) fn post<T: 'static>(
-        self,
-        path: &'static str,
-        handler: impl Handler<T, Deps>,
-        operation: Operation,
-    ) -> Self {
-        self.on(&Method::POST, MethodFilter::POST, path, handler, operation)
-    }
-
-    /// Serves and documents `PATCH path`.
-    pub(super) fn patch<T: 'static>(
-        self,
-        path: &'static str,
-        handler: impl Handler<T, Deps>,
-        operation: Operation,
-    ) -> Self {
-        self.on(&Method::PATCH, MethodFilter::PATCH, path, handler, operation)
-    }
-
-    /// Serves and documents `PUT path`.
-    pub(super) fn put<T: 'static>(
-        self,
-        path: &'static str,
-        handler: impl Handler<T, Deps>,
-        operation: Operation,
-    ) -> Self {
-        self.on(&Method::PUT, MethodFilter::PUT, path, handler, operation)
-    }
-
-    /// Serves and documents `DELETE path`.
-    pub(super) fn delete<T: 'static>(
-        self,
-        path: &'static str,
-        handler: impl Handler<T, Deps>,
-        operation: Operation,
-    ) -> Self {
-        self.on(&Method::DELETE, MethodFilter::DELETE, path, handler, operation)
-    }
-
-    fn on<T: 'static>(
+    /// Serves and documents a route.
+    pub(super) fn serve<T: 'static>(
         mut self,
-        method: &Method,
-        filter: MethodFilter,
-        path: &'static str,
+        route: &'static Route,
         handler: impl Handler<T, Deps>,
         operation: Operation,
     ) -> Self {
-        self.document(method, path, operation);
-        Self { router: self.router.route(path, on(filter, handler)), ..self }
+        let filter = match route.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+            Method::Put => MethodFilter::PUT,
+            Method::Patch => MethodFilter::PATCH,
+            Method::Delete => MethodFilter::DELETE,
+        };
+        self.document(route, operation);
+        Self { router: self.router.route(route.path, on(filter, handler)), ..self }
     }
 
-    fn document(&mut self, method: &Method, path: &'static str, operation: Operation) {
-        let written = operation.write(method, path, &mut self.parts);
-        self.paths.entry(path).or_default().insert(method.as_str().to_lowercase(), written);
-    }
-
-    /// The router, which also serves the contract itself, and the contract.
-    pub(super) fn finish(mut self) -> (Router<Deps>, String) {
+    /// Documents the contract itself. It is served once it is written.
+    pub(super) fn contract(mut self, route: &'static Route) -> Self {
         let schema = |_: &mut SchemaGenerator| {
             let required = ["openapi", "info", "paths"];
             schemars::json_schema!({ "type": "object", "required": required })
         };
-        let own = Operation::new("getContract", "This document", Access::Anyone).answers_with(
-            200,
-            "The contract of the API.",
-            schema,
-        );
-        self.document(&Method::GET, CONTRACT_PATH, own);
+        let own = Operation::new("This document");
+        self.document(route, own.answers_with(200, "The contract of the API.", schema));
+        self
+    }
+
+    fn document(&mut self, route: &'static Route, operation: Operation) {
+        let written = operation.write(route, &mut self.parts);
+        let methods = self.paths.entry(route.path).or_default();
+        methods.insert(route.method.as_str().to_lowercase(), written);
+    }
+
+    /// The router, which also serves the contract itself, and the contract.
+    pub(super) fn finish(self) -> (Router<Deps>, String) {
         let Self { router, paths, parts } = self;
         let contract = write(paths, parts);
         let age = format!("public, max-age={CONTRACT_AGE_S}");
         let headers = [(CONTENT_TYPE, "application/json".to_owned()), (CACHE_CONTROL, age)];
         let served = contract.clone();
         let handler = async move |_: super::identity::Caller| (headers.clone(), served.clone());
-        (router.route(CONTRACT_PATH, get(handler)), contract)
+        (router.route(Name::GetContract.route().path, get(handler)), contract)
     }
 }
 

@@ -1,13 +1,14 @@
-//! One operation: what it takes, what it answers, who may ask. What follows from these (a path
-//! parameter, the problems every request can meet) is added when it is written, never by hand.
+//! One operation: what it answers. What it takes and who may ask is its route's; what follows from
+//! these (a path parameter, the problems every request can meet) is added when it is written.
 
-use axum::http::Method;
 use gavel_core::ids::{AuctionId, BidId, IdempotencyKey, MessageId};
-use gavel_core::wire::{Code, schema};
+use gavel_core::wire::routes::{Access, Body, Method, Query, Route};
+use gavel_core::wire::{
+    BidRequest, ChatRequest, Code, CreateAuction, EditAuction, EditMe, RevokeViewer, Status, schema,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::super::identity::body_bytes_max;
 use super::{Parts, problems};
 
 /// The name of the one security scheme.
@@ -19,24 +20,10 @@ const JSON: &str = "application/json";
 /// Makes a schema, noting what it refers to.
 type Make = fn(&mut SchemaGenerator) -> Schema;
 
-/// Who may ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::api) enum Access {
-    /// With a token or without.
-    Anyone,
-    /// With a token only.
-    SignedIn,
-}
-
 /// An operation, as documented.
 pub(in crate::api) struct Operation {
-    id: &'static str,
     summary: &'static str,
     description: Option<&'static str>,
-    access: Access,
-    query: Vec<QueryParameter>,
-    idempotent: bool,
-    body: Option<Make>,
     answers: Vec<Answer>,
     refusals: Vec<Code>,
 }
@@ -49,78 +36,18 @@ struct Answer {
     media_type: &'static str,
 }
 
-/// A parameter in the query.
-struct QueryParameter {
-    name: &'static str,
-    description: &'static str,
-    schema: Make,
-    required: bool,
-}
+/// A parameter in the query: its name, what it means, whether it must be there.
+type Parameter = (&'static str, &'static str, bool, Make);
 
 impl Operation {
-    /// An operation without parameters, body and answers yet.
-    pub(in crate::api) const fn new(
-        id: &'static str,
-        summary: &'static str,
-        access: Access,
-    ) -> Self {
-        Self {
-            id,
-            summary,
-            description: None,
-            access,
-            query: Vec::new(),
-            idempotent: false,
-            body: None,
-            answers: Vec::new(),
-            refusals: Vec::new(),
-        }
+    /// An operation without answers yet.
+    pub(in crate::api) const fn new(summary: &'static str) -> Self {
+        Self { summary, description: None, answers: Vec::new(), refusals: Vec::new() }
     }
 
     /// What the summary has no room for.
     pub(in crate::api) fn about(self, description: &'static str) -> Self {
         Self { description: Some(description), ..self }
-    }
-
-    /// Takes a query parameter that may be left out.
-    pub(in crate::api) fn query(
-        mut self,
-        name: &'static str,
-        description: &'static str,
-        schema: Make,
-    ) -> Self {
-        self.query.push(QueryParameter { name, description, schema, required: false });
-        self
-    }
-
-    /// Takes a query parameter that may not.
-    pub(in crate::api) fn required_query(
-        mut self,
-        name: &'static str,
-        description: &'static str,
-        schema: Make,
-    ) -> Self {
-        self.query.push(QueryParameter { name, description, schema, required: true });
-        self
-    }
-
-    /// Answers a page of a list: takes `cursor` and `limit`.
-    pub(in crate::api) fn paged(self) -> Self {
-        self.query("cursor", "The `next_cursor` of the page before.", |_| schema::cursor()).query(
-            "limit",
-            "The most items on the page.",
-            |_| schema::page_items(),
-        )
-    }
-
-    /// Takes a body.
-    pub(in crate::api) fn body<T: JsonSchema>(self) -> Self {
-        Self { body: Some(SchemaGenerator::subschema_for::<T>), ..self }
-    }
-
-    /// Recognises repeats by the header `Idempotency-Key`.
-    pub(in crate::api) fn idempotent(self) -> Self {
-        Self { idempotent: true, ..self }
     }
 
     /// Answers with a `T`.
@@ -157,17 +84,17 @@ impl Operation {
         self
     }
 
-    /// Refuses with these codes, besides those that follow from its shape.
+    /// Refuses with these codes, besides those that follow from its route.
     pub(in crate::api) fn refuses(mut self, codes: &[Code]) -> Self {
         self.refusals.extend(codes);
         self
     }
 
     /// As the contract has it.
-    pub(super) fn write(self, method: &Method, path: &str, parts: &mut Parts) -> Value {
+    pub(super) fn write(self, route: &Route, parts: &mut Parts) -> Value {
         let mut written = Map::new();
         let mut set = |name: &str, value: Value| written.insert(name.to_owned(), value);
-        set("operationId", json!(self.id));
+        set("operationId", json!(operation_id(route)));
         set("summary", json!(self.summary));
         if let Some(description) = self.description {
             set("description", json!(description));
@@ -175,64 +102,32 @@ impl Operation {
         let signed_in = json!({ SECURITY_SCHEME: [] });
         set(
             "security",
-            match self.access {
+            match route.access {
                 Access::Anyone => json!([{}, signed_in]),
                 Access::SignedIn => json!([signed_in]),
             },
         );
-        let parameters = self.parameters(path, parts);
+        let parameters = parameters(route, parts);
         if !parameters.is_empty() {
             set("parameters", Value::Array(parameters));
         }
-        if let Some(make) = self.body {
+        if let Some(make) = body(route.body) {
             let schema = make(&mut parts.schemas);
             let content = json!({ "application/json": { "schema": schema } });
-            let room = format!("At most {} bytes.", body_bytes_max(method, path));
+            let room = format!("At most {} bytes.", route.body.bytes_max());
             let body = json!({ "description": room, "required": true, "content": content });
             set("requestBody", body);
         }
-        set("responses", self.responses(method, path, parts));
+        set("responses", self.responses(route, parts));
         Value::Object(written)
     }
 
-    fn parameters(&self, path: &str, parts: &mut Parts) -> Vec<Value> {
-        let ids: [(&str, &str, Make); 3] = [
-            ("id", "The auction's id.", SchemaGenerator::subschema_for::<AuctionId>),
-            ("bid_id", "The bid's id.", SchemaGenerator::subschema_for::<BidId>),
-            ("message_id", "The message's id.", SchemaGenerator::subschema_for::<MessageId>),
-        ];
-        let mut parameters = Vec::new();
-        for (name, description, make) in ids {
-            if path.contains(&format!("{{{name}}}")) {
-                let schema = make(&mut parts.schemas);
-                parameters.push(json!({ "in": "path", "name": name, "required": true,
-                                        "description": description, "schema": schema }));
-            }
-        }
-        for QueryParameter { name, description, schema, required } in &self.query {
-            let schema = schema(&mut parts.schemas);
-            let mut parameter = json!({ "in": "query", "name": name, "description": description,
-                                        "schema": schema });
-            if *required {
-                parameter["required"] = json!(true);
-            }
-            parameters.push(parameter);
-        }
-        if self.idempotent {
-            let schema = parts.schemas.subschema_for::<IdempotencyKey>();
-            parameters.push(json!({ "in": "header", "name": "Idempotency-Key", "schema": schema,
-                "description": "Names the request, so that a repeat gets the first answer. \
-                    The edge makes one up when there is none." }));
-        }
-        parameters
-    }
-
-    fn responses(&self, method: &Method, path: &str, parts: &mut Parts) -> Value {
+    fn responses(&self, route: &Route, parts: &mut Parts) -> Value {
         let mut responses = Map::new();
         for answer in &self.answers {
             let schema = (answer.schema)(&mut parts.schemas);
             let named = [
-                self.idempotent.then_some("Idempotency-Key"),
+                route.takes_idempotency_key().then_some("Idempotency-Key"),
                 answer.located.then_some("Location"),
             ];
             let headers = problems::marks(named.iter().flatten());
@@ -252,19 +147,88 @@ impl Operation {
             Code::Internal,
             Code::Unavailable,
         ];
-        codes.extend(path.contains('{').then_some(Code::NotFound));
-        codes.extend((method != Method::GET).then_some(Code::PayloadTooLarge));
-        codes.extend(self.body.map(|_| Code::UnsupportedMediaType));
-        codes.extend(
-            (self.access == Access::SignedIn && method != Method::GET)
-                .then_some(Code::AccountDeleted),
-        );
+        let reads = route.method == Method::Get;
+        codes.extend(route.path.contains('{').then_some(Code::NotFound));
+        codes.extend((!reads).then_some(Code::PayloadTooLarge));
+        codes.extend(route.body.is_read().then_some(Code::UnsupportedMediaType));
+        codes.extend((route.needs_user() && !reads).then_some(Code::AccountDeleted));
         codes.extend(&self.refusals);
         codes.sort_by_key(|code| code.status());
         codes.dedup();
         responses.extend(problems::responses(&codes, &mut parts.problems));
         Value::Object(responses)
     }
+}
+
+/// The name of a route as the contract has it, such as `placeBid`.
+fn operation_id(route: &Route) -> String {
+    let (first, rest) = route.name.as_str().split_at(1);
+    format!("{}{rest}", first.to_lowercase())
+}
+
+fn parameters(route: &Route, parts: &mut Parts) -> Vec<Value> {
+    let ids: [(&str, &str, Make); 3] = [
+        ("id", "The auction's id.", SchemaGenerator::subschema_for::<AuctionId>),
+        ("bid_id", "The bid's id.", SchemaGenerator::subschema_for::<BidId>),
+        ("message_id", "The message's id.", SchemaGenerator::subschema_for::<MessageId>),
+    ];
+    let mut parameters = Vec::new();
+    for (name, description, make) in ids {
+        if route.path.contains(&format!("{{{name}}}")) {
+            let schema = make(&mut parts.schemas);
+            parameters.push(json!({ "in": "path", "name": name, "required": true,
+                                    "description": description, "schema": schema }));
+        }
+    }
+    for (name, description, required, make) in query(route.query) {
+        let schema = make(&mut parts.schemas);
+        let mut parameter = json!({ "in": "query", "name": name, "description": description,
+                                    "schema": schema });
+        if required {
+            parameter["required"] = json!(true);
+        }
+        parameters.push(parameter);
+    }
+    if route.takes_idempotency_key() {
+        let schema = parts.schemas.subschema_for::<IdempotencyKey>();
+        parameters.push(json!({ "in": "header", "name": "Idempotency-Key", "schema": schema,
+            "description": "Names the request, so that a repeat gets the first answer. \
+                The edge makes one up when there is none." }));
+    }
+    parameters
+}
+
+fn query(query: Query) -> Vec<Parameter> {
+    let cursor: Parameter =
+        ("cursor", "The `next_cursor` of the page before.", false, |_| schema::cursor());
+    let limit: Parameter =
+        ("limit", "The most items on the page.", false, |_| schema::page_items());
+    match query {
+        Query::None | Query::Linked => vec![],
+        Query::Token => vec![("token", "That of the link.", true, |_| schema::link_token())],
+        Query::Page => vec![cursor, limit],
+        Query::List => {
+            let status = "Only those where they are in their life.";
+            vec![
+                ("status", status, false, SchemaGenerator::subschema_for::<Status>),
+                ("category", "Only those of this category.", false, |_| schema::category()),
+                cursor,
+                limit,
+            ]
+        }
+    }
+}
+
+fn body(body: Body) -> Option<Make> {
+    Some(match body {
+        Body::Unread | Body::Empty => return None,
+        Body::Auction => SchemaGenerator::subschema_for::<CreateAuction>,
+        Body::Edit => SchemaGenerator::subschema_for::<EditAuction>,
+        Body::Bid => SchemaGenerator::subschema_for::<BidRequest>,
+        Body::Viewer => SchemaGenerator::subschema_for::<RevokeViewer>,
+        Body::Chat => SchemaGenerator::subschema_for::<ChatRequest>,
+        Body::Me => SchemaGenerator::subschema_for::<EditMe>,
+    })
 }
 
 /// How a caller says who they are.

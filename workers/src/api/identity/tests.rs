@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use gavel_core::limits::BID_BODY_BYTES_MAX;
 use jwt_simple::prelude::HS512Key;
 use tower::ServiceExt as _;
 

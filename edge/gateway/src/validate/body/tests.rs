@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use gavel_core::ids::AuctionId;
+use gavel_core::limits::BID_BODY_BYTES_MAX;
 use gavel_core::wire::InvalidBody;
+use gavel_core::wire::routes::Name;
 use http::HeaderValue;
 use http_body::{Body, Frame};
 use http_body_util::Full;
@@ -14,10 +15,6 @@ use super::*;
 use crate::testing::{Fake, Sent};
 
 const BID: &str = r#"{"amount":15000}"#;
-
-fn auction() -> AuctionId {
-    AuctionId::parse("use1_01928e2c-7f3e-7abc-8def-0123456789ab").unwrap()
-}
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     let pair = |(name, value): &(&'static str, &str)| {
@@ -28,7 +25,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 
 async fn bid(pairs: &[(&'static str, &str)], body: &str) -> Result<Bytes, Refusal> {
     let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
-    read(&Fake::new(), &Route::PlaceBid(auction()), &headers(pairs), Sent(body)).await
+    read(&Fake::new(), Name::PlaceBid.route(), &headers(pairs), Sent(body)).await
 }
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -93,14 +90,14 @@ async fn other_media_types_are_refused() {
 async fn too_long_a_body_is_refused_before_it_is_read() {
     let taken = std::cell::Cell::new(0);
     let too_large = Err(Refusal::TooLarge { bytes_max: BID_BODY_BYTES_MAX });
-    let route = Route::PlaceBid(auction());
+    let route = Name::PlaceBid.route();
     for length in ["4097", "99999999999999999999999999"] {
         let headers = headers(&[JSON, ("content-length", length)]);
-        let result = read(&Fake::new(), &route, &headers, Sent(Endless(&taken))).await;
+        let result = read(&Fake::new(), route, &headers, Sent(Endless(&taken))).await;
         assert_eq!(result, too_large);
         assert_eq!(taken.get(), 0);
     }
-    let result = read(&Fake::new(), &route, &headers(&[JSON]), Sent(Endless(&taken))).await;
+    let result = read(&Fake::new(), route, &headers(&[JSON]), Sent(Endless(&taken))).await;
     assert_eq!(result, too_large);
     assert!(taken.get() < 2 * BID_BODY_BYTES_MAX, "{} bytes were read", taken.get());
     for length in ["-1", "1e3", "", " 5"] {
@@ -111,8 +108,8 @@ async fn too_long_a_body_is_refused_before_it_is_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_in_time_is_not_said_to_be_malformed() {
-    let route = Route::PlaceBid(auction());
-    let result = read(&Fake::new(), &route, &headers(&[JSON]), Sent(Silent)).await;
+    let route = Name::PlaceBid.route();
+    let result = read(&Fake::new(), route, &headers(&[JSON]), Sent(Silent)).await;
     assert!(matches!(result, Err(Refusal::Unavailable(_))), "{result:?}");
 }
 
@@ -144,23 +141,24 @@ async fn a_wrong_amount_is_named_and_broken_json_is_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn driving_an_auction_needs_no_body_and_reading_takes_none() {
     let fake = Fake::new();
-    let drive = Route::Drive(auction());
+    let drive = Name::OpenAuction.route();
     for body in ["", "{}"] {
         let result =
-            read(&fake, &drive, &HeaderMap::new(), Sent(Full::new(Bytes::from(body)))).await;
+            read(&fake, drive, &HeaderMap::new(), Sent(Full::new(Bytes::from(body)))).await;
         assert_eq!(result, Ok(Bytes::new()));
     }
     let full = Sent(Full::new(Bytes::from(r#"{"force":true}"#)));
-    assert!(read(&fake, &drive, &HeaderMap::new(), full).await.is_err());
+    assert!(read(&fake, drive, &HeaderMap::new(), full).await.is_err());
     let taken = std::cell::Cell::new(0);
-    let result = read(&fake, &Route::OwnBids, &HeaderMap::new(), Sent(Endless(&taken))).await;
+    let result =
+        read(&fake, Name::ListOwnBids.route(), &HeaderMap::new(), Sent(Endless(&taken))).await;
     assert_eq!((result, taken.get()), (Ok(Bytes::new()), 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_change_of_an_auction_is_checked_field_by_field() {
     let fake = Fake::new();
-    let edit = Route::EditAuction(auction());
+    let edit = Name::EditAuction.route();
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     for (body, good) in [
@@ -171,7 +169,7 @@ async fn a_change_of_an_auction_is_checked_field_by_field() {
         ("[]", false),
         ("", false),
     ] {
-        let result = read(&fake, &edit, &headers, Sent(Full::new(Bytes::from(body)))).await;
+        let result = read(&fake, edit, &headers, Sent(Full::new(Bytes::from(body)))).await;
         assert_eq!(result.is_ok(), good, "{body}: {result:?}");
     }
 }
