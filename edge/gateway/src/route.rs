@@ -35,26 +35,26 @@ impl Target {
         self.auction.as_ref().map(AuctionId::region)
     }
 
-    /// The target, if `path` is `route`'s with ids of the right kinds. No id has a slash, so each is one
-    /// segment; the last ones come first, as paths differ most at their ends.
+    /// The target, if `path` is `route`'s with ids of the right kinds. No id has a slash, so each is
+    /// one segment. They are looked at from the end, where paths differ most.
     fn of(route: &'static Route, path: &str) -> Option<Self> {
-        let mut auction = None;
-        let mut segments = path.rsplit('/');
-        for part in route.path.rsplit('/') {
-            let segment = segments.next()?;
-            let of = match part {
-                "{id}" => AuctionId::parse(segment).ok()?,
-                "{bid_id}" => BidId::parse(segment).ok()?.auction(),
-                "{message_id}" => MessageId::parse(segment).ok()?.auction(),
-                _ if part == segment => continue,
+        let (mut template, mut path, mut auction) = (route.path, path, None);
+        while let Some((before, after)) = template.rsplit_once('{') {
+            let (kind, after) = after.split_once('}')?;
+            let (rest, id) = path.strip_suffix(after)?.rsplit_once('/')?;
+            let of = match kind {
+                "id" => AuctionId::parse(id).ok()?,
+                "bid_id" => BidId::parse(id).ok()?.auction(),
+                "message_id" => MessageId::parse(id).ok()?.auction(),
                 _ => return None,
             };
             // A message of another auction is not in this one.
             if auction.replace(of).is_some_and(|other| Some(other) != auction) {
                 return None;
             }
+            (template, path) = (before.strip_suffix('/')?, rest);
         }
-        segments.next().is_none().then_some(Self { route, auction })
+        (path == template).then_some(Self { route, auction })
     }
 }
 

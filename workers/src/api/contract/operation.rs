@@ -147,11 +147,10 @@ impl Operation {
             Code::Internal,
             Code::Unavailable,
         ];
-        let reads = route.method == Method::Get;
         codes.extend(route.path.contains('{').then_some(Code::NotFound));
-        codes.extend((!reads).then_some(Code::PayloadTooLarge));
+        codes.extend((route.method != Method::Get).then_some(Code::PayloadTooLarge));
         codes.extend(route.body.is_read().then_some(Code::UnsupportedMediaType));
-        codes.extend((route.needs_user() && !reads).then_some(Code::AccountDeleted));
+        codes.extend(route.counts_against_user().then_some(Code::AccountDeleted));
         codes.extend(&self.refusals);
         codes.sort_by_key(|code| code.status());
         codes.dedup();
