@@ -14,6 +14,7 @@ mod lifecycle;
 pub mod limits;
 pub mod notify;
 pub(crate) mod queue;
+mod redis;
 pub mod relay;
 pub mod roles;
 pub mod shutdown;

@@ -18,9 +18,10 @@ use crate::catalog::{Catalog, CatalogError};
 use crate::chat::{self, Archive, Chat, Mutes, Outgoing};
 use crate::config::Config;
 use crate::ledger::keys::Outlet;
-use crate::ledger::{self, Ledger, Redis, Wakes};
+use crate::ledger::{self, Ledger, Wakes};
 use crate::limits::WAKE_SILENCE_MAX;
 use crate::notify::{self, Directory, Links, Notifications, Post};
+use crate::redis::{Redis, connect};
 use crate::relay::{self, EventQueue};
 use crate::users::{Accounts, Devices, Eraser, Greeter, Left, Users};
 use crate::video::{self, Pace, PlaybackKey, Spare, Video};
@@ -130,7 +131,7 @@ impl Worker {
     async fn connect(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::load().await;
         let urls = config.redis_url.expose_secret();
-        let connecting = ledger::connect(urls, config.redis_cluster, config.shards);
+        let connecting = connect(urls, config.redis_cluster, config.shards);
         let redis = connecting.await.context("cannot connect to Redis")?;
         let (catalog, answer) = connect_catalog(&config).await?;
         if let Err(error) = answer {

@@ -9,6 +9,7 @@
 
 mod archive;
 mod keeper;
+mod keys;
 mod mutes;
 mod queue;
 mod record;
@@ -26,7 +27,7 @@ pub(crate) use self::queue::Outgoing;
 use self::record::Record;
 use self::room::{Claim, Room};
 use crate::cursor;
-use crate::ledger::Redis;
+use crate::redis::Redis;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

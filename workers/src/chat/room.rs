@@ -8,10 +8,10 @@ use gavel_core::time::Timestamp;
 use gavel_core::wire::body_digest;
 use redis::RedisError;
 
+use super::keys::Keys;
 use super::{Asked, ChatError, Message};
-use crate::ledger::keys::Keys;
-use crate::ledger::{Connection, Redis, Script};
 use crate::limits::{CHAT_BURST, CHAT_CLAIM_S, CHAT_DELETED_S, CHAT_RECENT_MAX, CHAT_RECENT_S};
+use crate::redis::{Connection, Redis, Script};
 
 /// What came of claiming a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Room {
     pub(super) fn new(redis: &Redis, interval_ms: u32) -> Self {
         Self {
             redis: redis.connection.clone(),
-            keys: redis.keys,
+            keys: Keys(redis.shards),
             interval_ms,
             claim: Script::new(include_str!("claim.lua")),
             publish: Script::new(include_str!("publish.lua")),
@@ -60,12 +60,9 @@ impl Room {
     pub(super) async fn claim(&self, asked: &Asked<'_>) -> Result<Claim, ChatError> {
         let Asked { auction, author, .. } = *asked;
         let digest = body_digest(asked.text.as_bytes());
-        let keys = [
-            self.claim_key(asked),
-            self.keys.chat_rate(auction, author),
-            self.keys.chat_time(auction),
-        ];
-        let mut call = self.claim.call(self.keys.shard(auction), &keys);
+        let keys =
+            [self.claim_key(asked), self.keys.rate(auction, author), self.keys.time(auction)];
+        let mut call = self.claim.call(self.keys.0.of(auction), &keys);
         call.arg(&digest).arg(self.interval_ms).arg(CHAT_BURST);
         call.arg(CHAT_CLAIM_S).arg(CHAT_RECENT_S);
         let (what, value): (String, String) = call.query(&self.redis).await?;
@@ -83,7 +80,7 @@ impl Room {
     pub(super) async fn claimed(&self, asked: &Asked<'_>) -> Result<Option<Claim>, ChatError> {
         let mut command = redis::cmd("GET");
         command.arg(self.claim_key(asked));
-        let shard = self.keys.shard(asked.auction);
+        let shard = self.keys.0.of(asked.auction);
         let claim: Option<String> = self.redis.query(shard, &command).await?;
         claim.map(|claim| found(&claim, asked)).transpose()
     }
@@ -96,12 +93,12 @@ impl Room {
     ) -> Result<(), ChatError> {
         let auction = asked.auction;
         let [recent, texts] = self.shown(auction);
-        let deleted = self.keys.chat_deleted(&message.message_id);
+        let deleted = self.keys.deleted(&message.message_id);
         let keys = [recent, texts, deleted, self.claim_key(asked)];
         let json = serde_json::to_string(message).expect("messages are plain structs");
         let digest = body_digest(asked.text.as_bytes());
         let claim = format!("{} {digest} shown", message.at.as_ms());
-        let mut call = self.publish.call(self.keys.shard(auction), &keys);
+        let mut call = self.publish.call(self.keys.0.of(auction), &keys);
         call.arg(message.message_id.as_str()).arg(message.at.as_ms()).arg(json);
         call.arg(CHAT_RECENT_MAX).arg(CHAT_RECENT_S).arg(claim);
         let _shown: i64 = call.query(&self.redis).await?;
@@ -117,7 +114,7 @@ impl Room {
     ) -> Result<Vec<Message>, ChatError> {
         let keys = self.shown(auction);
         let highest = before.map_or("+inf".to_owned(), |before| format!("({}", before.as_ms()));
-        let mut call = self.recent.call(self.keys.shard(auction), &keys);
+        let mut call = self.recent.call(self.keys.0.of(auction), &keys);
         call.arg(highest).arg(most);
         let found: Vec<Option<String>> = call.query(&self.redis).await?;
         found.iter().flatten().map(|json| recent(json)).collect()
@@ -134,10 +131,10 @@ impl Room {
         }
         let mut command = redis::cmd("MGET");
         for message in &messages {
-            command.arg(self.keys.chat_deleted(&message.message_id));
+            command.arg(self.keys.deleted(&message.message_id));
         }
         let deleted: Vec<Option<String>> =
-            self.redis.query(self.keys.shard(auction), &command).await?;
+            self.redis.query(self.keys.0.of(auction), &command).await?;
         let mut deleted = deleted.into_iter();
         messages.retain(|_| deleted.next() == Some(None));
         Ok(messages)
@@ -149,8 +146,8 @@ impl Room {
             return Ok(Some(message.user_id));
         }
         let mut command = redis::cmd("GET");
-        command.arg(self.keys.chat_deleted(id));
-        let shard = self.keys.shard(&id.auction());
+        command.arg(self.keys.deleted(id));
+        let shard = self.keys.0.of(&id.auction());
         let author: Option<String> = self.redis.query(shard, &command).await?;
         let author = author.map(|author| UserId::parse(&author)).transpose();
         author.map_err(|_| ChatError::Broken("a deletion"))
@@ -162,7 +159,7 @@ impl Room {
         let [_, texts] = self.shown(&auction);
         let mut command = redis::cmd("HGET");
         command.arg(texts).arg(id.as_str());
-        let shown: Option<String> = self.redis.query(self.keys.shard(&auction), &command).await?;
+        let shown: Option<String> = self.redis.query(self.keys.0.of(&auction), &command).await?;
         shown.map(|json| recent(&json)).transpose()
     }
 
@@ -170,8 +167,8 @@ impl Room {
     pub(super) async fn remove(&self, id: &MessageId, author: &UserId) -> Result<(), ChatError> {
         let auction = id.auction();
         let [recent, texts] = self.shown(&auction);
-        let keys = [recent, texts, self.keys.chat_deleted(id)];
-        let mut call = self.remove.call(self.keys.shard(&auction), &keys);
+        let keys = [recent, texts, self.keys.deleted(id)];
+        let mut call = self.remove.call(self.keys.0.of(&auction), &keys);
         call.arg(id.as_str()).arg(author.as_str()).arg(CHAT_DELETED_S);
         let _removed: i64 = call.query(&self.redis).await?;
         Ok(())
@@ -179,11 +176,11 @@ impl Room {
 
     /// The keys of what is shown: recent ids, their messages.
     fn shown(&self, auction: &AuctionId) -> [String; 2] {
-        [self.keys.chat_recent(auction), self.keys.chat_texts(auction)]
+        [self.keys.recent(auction), self.keys.texts(auction)]
     }
 
     fn claim_key(&self, asked: &Asked<'_>) -> String {
-        self.keys.chat_claim(asked.auction, asked.author, asked.key)
+        self.keys.claim(asked.auction, asked.author, asked.key)
     }
 }
 

@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use gavel_core::time::Timestamp;
 
-use super::keys::Shard;
 use super::store::{Store, StoreError};
 use crate::limits::CLOCK_AGE_MAX;
+use crate::redis::Shard;
 
 /// The offset of each shard to its Redis time.
 #[derive(Debug, Default)]

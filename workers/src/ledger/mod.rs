@@ -6,14 +6,10 @@
 mod acknowledge;
 mod batch;
 mod clock;
-mod cluster;
-mod connection;
 mod error;
 pub(crate) mod keys;
 mod look;
 mod mailboxes;
-mod node;
-mod script;
 mod sequencer;
 mod store;
 #[cfg(test)]
@@ -32,16 +28,14 @@ use tokio::sync::oneshot;
 
 use self::batch::Answer;
 use self::clock::Clock;
-use self::keys::Shard;
 use self::mailboxes::{Bounds, Mailboxes};
 use self::sequencer::Job;
 use self::store::Store;
 use crate::limits::DECISION_MAX;
+use crate::redis::{Redis, Shard};
 
-pub(crate) use self::connection::{Connection, Redis, connect};
 pub use self::error::LedgerError;
 pub(crate) use self::look::{Due, Look};
-pub(crate) use self::script::Script;
 pub(crate) use self::wake::{Wakes, listen, tell};
 
 /// An accepted bid.
@@ -74,7 +68,7 @@ impl Ledger {
     }
 
     fn bounded(redis: &Redis, wakes: Wakes, level: Level, bounds: Bounds) -> Self {
-        let (store, clock) = (redis.store(), Arc::new(Clock::default()));
+        let (store, clock) = (Store::new(redis), Arc::new(Clock::default()));
         let relayed = wakes.relayed.clone();
         let mailboxes = Mailboxes::new(store.clone(), clock.clone(), relayed, bounds);
         Self { inner: Arc::new(Inner { store, clock, wakes, level, mailboxes }) }

@@ -8,10 +8,9 @@ use gavel_core::time::Timestamp;
 use gavel_core::wire::ASSERTION_LIFE_S;
 use redis::{Cmd, FromRedisValue};
 
-use super::connection::Connection;
-use super::keys::{Keys, Outlet, Shard, WAKE_CHANNEL};
-use super::script::Script;
+use super::keys::{Keys, Outlet, WAKE_CHANNEL};
 use crate::limits::{CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DUE_AUCTIONS_MAX, SKEW_MS_MAX};
+use crate::redis::{Connection, Redis, Script, Shard};
 
 /// Why Redis could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,19 +55,24 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(redis: Connection, keys: Keys) -> Self {
+    pub(crate) fn new(redis: &Redis) -> Self {
         let commit = Script::new(include_str!("commit.lua"));
-        Self { redis, keys, commit, time: Script::new("return redis.call('TIME')") }
+        Self {
+            redis: redis.connection.clone(),
+            keys: Keys(redis.shards),
+            commit,
+            time: Script::new("return redis.call('TIME')"),
+        }
     }
 
     /// The shard of an auction.
     pub(super) fn shard(&self, auction: &AuctionId) -> Shard {
-        self.keys.shard(auction)
+        self.keys.0.of(auction)
     }
 
     /// Every shard there is.
     pub(super) fn shards(&self) -> impl Iterator<Item = Shard> {
-        self.keys.shards()
+        self.keys.0.all()
     }
 
     /// The time of a shard's node. Asked with a key, so that a node which has lost the shard sends
@@ -157,7 +161,7 @@ impl Store {
         now: Timestamp,
         not_after: Option<Timestamp>,
     ) -> Result<(Committed, Timestamp), StoreError> {
-        let (auction, shard) = (&after.id, self.keys.shard(&after.id));
+        let (auction, shard) = (&after.id, self.keys.0.of(&after.id));
         let keys = [
             self.keys.state(auction),
             self.keys.log(auction),
@@ -256,7 +260,7 @@ impl Store {
 
     /// The shard of what belongs to a person.
     pub(super) fn shard_of_user(&self, user: &UserId) -> Shard {
-        self.keys.shard_of_user(user)
+        self.keys.0.of_user(user)
     }
 
     /// Remembers the id of a request for as long as its assertion could be replayed. It is kept in the

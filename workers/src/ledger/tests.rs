@@ -12,6 +12,7 @@ use super::batch::tests::{bid, scheduled};
 use super::batch::{Draft, draft};
 use super::store::{Committed, Store};
 use super::*;
+use crate::redis::{Script, connect};
 
 mod cluster;
 mod sequencer;
@@ -55,7 +56,7 @@ impl Bench {
         let mut service = gavel_local::redis::service(&dir.0, &dir.0, port).unwrap();
         service.start().await.unwrap();
         let redis = connect(&gavel_local::redis::url(&service), false, SHARDS).await.unwrap();
-        let store = redis.store();
+        let store = Store::new(&redis);
         let mut bench = Self { service, redis, store, state: scheduled(0), _dir: dir };
         let opened = bench.drafted(&Command::Open(OpenCause::Seller)).await;
         assert_eq!(bench.commit(&opened, None).await, Committed::Ok);
@@ -139,12 +140,12 @@ async fn a_state_that_fell_behind_its_log_stops_the_auction() {
     let first = bench.drafted(&Command::Bid(bid(&bench.state, "a", 100))).await;
     assert_eq!(bench.commit(&first, None).await, Committed::Ok);
     // The state is put back, as after a partial loss; the log still has the bid.
-    let keys = bench.redis.keys;
+    let keys = keys::Keys(bench.redis.shards);
     let old = serde_json::to_string(&bench.state).unwrap();
     let mut put_back = redis::cmd("HSET");
     put_back.arg(keys.state(&bench.state.id));
     put_back.arg(&["p", &bench.state.position.to_string(), "s", &old]);
-    let shard = keys.shard(&bench.state.id);
+    let shard = keys.0.of(&bench.state.id);
     bench.redis.connection.query::<()>(shard, &put_back).await.unwrap();
     let other = bench.drafted(&Command::Bid(bid(&bench.state, "b", 100))).await;
     let now = time(&bench.store).await;
@@ -183,7 +184,7 @@ async fn a_closed_auction_waits_to_be_recorded_and_a_replayed_request_is_known()
 async fn what_waits_for_people_is_bounded_and_what_waits_for_the_history_is_not() {
     let bench = Bench::start().await;
     let shard = bench.store.shard(&bench.state.id);
-    let count = u64::from(bench.redis.keys.messages_waiting_max()) + 1_000;
+    let count = u64::from(keys::Keys(bench.redis.shards).messages_waiting_max()) + 1_000;
     let fill = Script::new(
         "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'e', 'old') end return 'ok'",
     );

@@ -21,9 +21,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::acknowledge::Relayed;
-use super::connection::Redis;
-use super::keys::{Outlet, Shard, WAKE_CHANNEL};
+use super::keys::{Outlet, WAKE_CHANNEL};
 use crate::limits::RETRY_PAUSE_MAX;
+use crate::redis::{Redis, Shard};
 
 /// What is published when something is to open, now or later.
 const SCHEDULE: &str = "s";
@@ -57,7 +57,7 @@ struct Schedule {
 
 impl Wakes {
     pub(crate) fn new(redis: &Redis) -> Self {
-        let shards = redis.keys.shards().map(|_| Waiters::default()).collect();
+        let shards = redis.shards.all().map(|_| Waiters::default()).collect();
         let (relayed, schedule) = (Relayed::default(), Arc::default());
         Self { relayed, shards, schedule, heard: Arc::default() }
     }

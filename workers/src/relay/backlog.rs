@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::watch::Filled;
 use crate::ledger::keys::{Keys, Outlet};
-use crate::ledger::{Redis, Script};
 use crate::limits::BACKLOG_TICK;
+use crate::redis::{Redis, Script};
 
 /// KEYS 1 outbox. Gives how many entries wait and the age of the oldest in ms, by Redis's own clock.
 const BACKLOG: &str = "
@@ -43,7 +43,7 @@ pub(super) async fn tell(redis: &Redis, filled: &Filled, stop: &CancellationToke
 /// What waits in the shards that answer: a lost one must not hide what waits in the others.
 async fn look(redis: &Redis, outlet: Outlet, filled: &Filled, script: &Script) -> Backlog {
     let mut all = Backlog::default();
-    for shard in redis.keys.shards().filter(|shard| filled.is(*shard, outlet)) {
+    for shard in redis.shards.all().filter(|shard| filled.is(*shard, outlet)) {
         let keys = [Keys::outbox(shard, outlet)];
         let looked: RedisResult<(u64, u64)> =
             script.call(shard, &keys).query(&redis.connection).await;

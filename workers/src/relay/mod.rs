@@ -30,9 +30,10 @@ use self::message::pack;
 use self::outbox::Outbox;
 pub(crate) use self::queue::EventQueue;
 pub(crate) use self::watch::watch;
-use crate::ledger::keys::{Outlet, Shard};
-use crate::ledger::{Redis, Wakes};
+use crate::ledger::Wakes;
+use crate::ledger::keys::Outlet;
 use crate::limits::RETRY_PAUSE_MAX;
+use crate::redis::{Redis, Shard};
 
 /// The body of one message: consecutive events of one auction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +61,7 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) {
     let mut shards = JoinSet::new();
-    for shard in redis.keys.shards() {
+    for shard in redis.shards.all() {
         let outbox = Outbox::new(&redis, shard, outlet);
         shards.spawn(relay_shard(shard, outbox, wakes.clone(), queue.clone(), stop.clone()));
     }

@@ -4,9 +4,10 @@ use redis::RedisResult;
 use uuid::Uuid;
 
 use super::message::{Entry, Message};
-use crate::ledger::keys::{Keys, Outlet, Shard, WAKE_CHANNEL};
-use crate::ledger::{Connection, Redis, Script};
+use crate::ledger::keys::{Keys, Outlet, WAKE_CHANNEL};
 use crate::limits::{OUTBOX_ENTRIES_MAX, RELAY_LEASE};
+use crate::redis::shard::key;
+use crate::redis::{Connection, Redis, Script, Shard};
 
 /// Takes or renews the lease. KEYS 1 lease; ARGV 1 owner, 2 life in ms.
 const OWN: &str = "
@@ -19,6 +20,14 @@ return 1";
 const RELEASE: &str = "
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1";
+
+/// The key of the lease on an outbox.
+pub(super) fn lease(shard: Shard, outlet: Outlet) -> String {
+    match outlet {
+        Outlet::Bids => key(shard, "relay"),
+        Outlet::Messages => key(shard, "relay-notify"),
+    }
+}
 
 pub(super) struct Outbox {
     redis: Connection,
@@ -35,7 +44,7 @@ impl Outbox {
     pub(super) fn new(redis: &Redis, shard: Shard, outlet: Outlet) -> Self {
         Self {
             redis: redis.connection.clone(),
-            keys: redis.keys,
+            keys: Keys(redis.shards),
             shard,
             outlet,
             owner: Uuid::now_v7().to_string(),
@@ -47,7 +56,7 @@ impl Outbox {
 
     /// Whether this relay may work on the shard now.
     pub(super) async fn own(&self) -> RedisResult<bool> {
-        let keys = [Keys::relay_lease(self.shard, self.outlet)];
+        let keys = [lease(self.shard, self.outlet)];
         let mut call = self.own.call(self.shard, &keys);
         call.arg(&self.owner).arg(RELAY_LEASE.as_millis().to_string());
         call.query(&self.redis).await
@@ -55,7 +64,7 @@ impl Outbox {
 
     /// Lets another relay take over at once.
     pub(super) async fn release(&self) {
-        let keys = [Keys::relay_lease(self.shard, self.outlet)];
+        let keys = [lease(self.shard, self.outlet)];
         let mut call = self.release.call(self.shard, &keys);
         let released: RedisResult<()> = call.arg(&self.owner).query(&self.redis).await;
         if let Err(error) = released {

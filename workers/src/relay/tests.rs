@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::ledger::keys::Keys;
-use crate::ledger::{Ledger, connect};
+use crate::ledger::Ledger;
 use crate::limits::RELAY_LEASE;
+use crate::redis::connect;
 
 /// A shard whose bids are relayed by somebody who hears of no commit.
 struct Bench {
@@ -77,7 +77,7 @@ impl Bench {
 
     /// Waits until nobody holds the shard.
     async fn at_rest(&self) {
-        let (lease, since) = (Keys::relay_lease(0, Outlet::Bids), Instant::now());
+        let (lease, since) = (outbox::lease(0, Outlet::Bids), Instant::now());
         while self.ask::<bool>(&["EXISTS", &lease]).await {
             assert!(since.elapsed() < Duration::from_secs(20), "the lease is held at rest");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -130,7 +130,7 @@ async fn a_shard_whose_relay_died_is_taken_over_when_its_lease_is_over() {
     bench.bid(100).await;
     bench.at_rest().await;
     // Somebody else takes it on, and is heard of no more.
-    let (lease, life) = (Keys::relay_lease(0, Outlet::Bids), RELAY_LEASE.as_millis().to_string());
+    let (lease, life) = (outbox::lease(0, Outlet::Bids), RELAY_LEASE.as_millis().to_string());
     bench.ask::<()>(&["SET", &lease, "somebody", "PX", &life]).await;
     let took = bench.bid(900).await;
     assert!(took > RELAY_LEASE / 2, "the lease was somebody else's: {took:?}");

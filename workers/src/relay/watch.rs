@@ -15,16 +15,17 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::backlog;
-use crate::ledger::keys::{Keys, Outlet, Shard};
-use crate::ledger::{Redis, Wakes};
+use crate::ledger::Wakes;
+use crate::ledger::keys::{Keys, Outlet};
 use crate::limits::{OUTBOX_POLL, RETRY_PAUSE_MAX};
+use crate::redis::{Redis, Shard, Shards};
 
 /// The outboxes in which something waits as far as is known: all, until they have been looked at.
 pub(super) struct Filled(Vec<[AtomicBool; 2]>);
 
 impl Filled {
-    fn new(keys: Keys) -> Self {
-        Self(keys.shards().map(|_| [true, true].map(AtomicBool::new)).collect())
+    fn new(shards: Shards) -> Self {
+        Self(shards.all().map(|_| [true, true].map(AtomicBool::new)).collect())
     }
 
     /// Whether something waits in `shard` for `outlet`, or that is not known.
@@ -49,7 +50,7 @@ impl Filled {
 
 /// Watches all outboxes until `stop`: wakes the relays of this process, and tells how much waits.
 pub(crate) async fn watch(redis: Redis, wakes: Wakes, stop: CancellationToken) {
-    let filled = Filled::new(redis.keys);
+    let filled = Filled::new(redis.shards);
     futures::join!(
         keep_looking(&redis, &wakes, &filled, &stop),
         backlog::tell(&redis, &filled, &stop)
@@ -61,7 +62,7 @@ pub(crate) async fn watch(redis: Redis, wakes: Wakes, stop: CancellationToken) {
 async fn keep_looking(redis: &Redis, wakes: &Wakes, filled: &Filled, stop: &CancellationToken) {
     let mut ticks = interval(OUTBOX_POLL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let together = redis.connection.together(redis.keys.shards());
+    let together = redis.connection.together(redis.shards.all());
     let mut idle: Vec<_> = together.into_iter().map(|shards| (shards, Duration::ZERO)).collect();
     let mut looks = FuturesUnordered::new();
     loop {

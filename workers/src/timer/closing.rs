@@ -21,9 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::lateness::Lateness;
 use super::{TimerError, backed_off, each, spread};
-use crate::ledger::keys::Shard;
 use crate::ledger::{Due, Ledger, Look};
 use crate::limits::{LOOK_PAUSE_MAX, TIMER_NET, TIMER_SPREAD, TIMER_TICK};
+use crate::redis::Shard;
 
 /// Closes the auctions of a shard.
 pub(super) struct Closer {

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{TimerError, backed_off, each};
 use crate::catalog::Catalog;
-use crate::ledger::keys::Shard;
 use crate::ledger::{Ledger, LedgerError};
 use crate::limits::{RETRY_PAUSE_MAX, TIMER_TICK};
+use crate::redis::Shard;
 
 /// Records the results of a shard.
 pub(super) struct Recorder {

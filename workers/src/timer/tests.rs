@@ -10,8 +10,10 @@ use uuid::Uuid;
 
 use super::closing::Closer;
 use super::*;
-use crate::ledger::{Redis, Wakes, connect, listen};
+use crate::ledger::keys::Keys;
+use crate::ledger::{Wakes, listen};
 use crate::limits::{TIMER_NET, TIMER_TICK, WAKE_SILENCE_MAX};
+use crate::redis::{Redis, connect};
 
 /// How late a close may be here, in milliseconds: more than a tick, as these tests share busy cores, and
 /// less than what is left of a [`TIMER_NET`] when a look has just been.
@@ -116,7 +118,7 @@ impl Bench {
         let mut state = self.ledger.state(auction).await.unwrap().unwrap();
         state.phase = Phase::Paused { remaining_ms };
         let mut command = redis::cmd("HSET");
-        command.arg(self.redis.keys.state(auction)).arg("s");
+        command.arg(Keys(self.redis.shards).state(auction)).arg("s");
         command.arg(serde_json::to_string(&state).unwrap());
         self.redis.connection.query::<()>(0, &command).await.unwrap();
     }

@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::ledger::keys::{Slot, slot};
 use crate::ledger::mailboxes::Bounds;
 use crate::limits::REDIS_RESPONSE_MAX;
+use crate::redis::shard::{Slot, slot};
 
 /// More than nodes, so that each node has several.
 const CLUSTER_SHARDS: u16 = 16;
@@ -40,12 +40,12 @@ impl Nodes {
 
     /// Opens an auction in a shard whose slot is at the node with this number.
     async fn open_at(&self, node: usize) -> Auction {
-        let shard = self.redis.keys.shards().find(|shard| home(slot(*shard)) == node).unwrap();
+        let shard = self.redis.shards.all().find(|shard| home(slot(*shard)) == node).unwrap();
         loop {
             let mut state = scheduled(0);
             let id = format!("use1_{}", uuid::Uuid::now_v7());
             state.id = AuctionId::parse(&id).unwrap();
-            if self.redis.keys.shard(&state.id) == shard {
+            if self.redis.shards.of(&state.id) == shard {
                 return self.ledger.open(state, OpenCause::Seller).await.unwrap();
             }
         }
@@ -152,14 +152,14 @@ async fn a_frozen_node_holds_up_no_auction_of_the_others_and_goes_on_afterwards(
             late.push(took);
         }
         assert!(late.len() <= 5, "bids waited for the lost node: {late:?} of {n}");
-        nodes.ledger.look(nodes.redis.keys.shard(&kept.id)).await.unwrap();
+        nodes.ledger.look(nodes.redis.shards.of(&kept.id)).await.unwrap();
         nodes.ledger.ping().await.unwrap();
     }
     assert!(!callers.is_empty() && callers.try_join_next().is_none(), "the lost node answered");
     callers.abort_all();
     nodes.nodes[1].resume().unwrap();
     nodes.bid_through(&lost, "after", 200_000).await;
-    let log = nodes.redis.store().events_after(&lost.id, 0).await.unwrap();
+    let log = Store::new(&nodes.redis).events_after(&lost.id, 0).await.unwrap();
     let seqs: Vec<u64> = log.iter().skip(1).map(|event| event.seq).collect();
     assert_eq!(seqs, (1..).take(seqs.len()).collect::<Vec<_>>());
 }
@@ -173,14 +173,14 @@ async fn a_killed_node_comes_back_with_its_auctions_and_without_its_scripts() {
     assert!(nodes.ledger.bid(&state.id, bid(&state, "during", 900)).await.is_err());
     nodes.nodes[0].start().await.unwrap();
     assert_eq!(nodes.bid_through(&state, "during", 900).await, 2);
-    assert_eq!(nodes.redis.store().events_after(&state.id, 0).await.unwrap().len(), 3);
+    assert_eq!(Store::new(&nodes.redis).events_after(&state.id, 0).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
 async fn a_slot_moves_to_another_node_while_bids_flow() {
     let nodes = Nodes::start().await;
     let state = nodes.open_at(0).await;
-    let slot = slot(nodes.redis.keys.shard(&state.id)).to_string();
+    let slot = slot(nodes.redis.shards.of(&state.id)).to_string();
     let moving = async {
         let [from, to] = [&nodes.nodes[0], &nodes.nodes[2]];
         let from_id: String = ask(from, &["CLUSTER", "MYID"]).await.unwrap();
@@ -220,7 +220,7 @@ async fn a_slot_moves_to_another_node_while_bids_flow() {
         accepted
     };
     let ((), accepted) = futures::join!(moving, bidding);
-    let log = nodes.redis.store().events_after(&state.id, 0).await.unwrap();
+    let log = Store::new(&nodes.redis).events_after(&state.id, 0).await.unwrap();
     let seqs: Vec<u64> = log.iter().skip(1).map(|event| event.seq).collect();
     assert_eq!(seqs, (1..=accepted).collect::<Vec<_>>());
 }
@@ -234,7 +234,7 @@ async fn after_a_failover_the_new_node_is_found_and_learns_the_scripts() {
     let _replica = replica(dir, dir, port, &nodes.nodes[1]).await.unwrap();
     nodes.nodes[1].kill().await.unwrap();
     assert_eq!(nodes.bid_through(&state, "after", 900).await, 2);
-    let log = nodes.redis.store().events_after(&state.id, 0).await.unwrap();
+    let log = Store::new(&nodes.redis).events_after(&state.id, 0).await.unwrap();
     assert_eq!(log.len(), 3, "the opening and both bids");
     assert!(nodes.following.try_join_next().is_none());
 }

@@ -9,8 +9,9 @@ use gavel_local::ivs::Cue;
 use serde_json::Value;
 
 use super::*;
-use crate::ledger::{Wakes, connect};
+use crate::ledger::Wakes;
 use crate::lifecycle;
+use crate::redis::connect;
 use crate::video::tell;
 
 async fn redis(bench: &Bench) -> (Service, Ledger) {

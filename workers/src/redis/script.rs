@@ -6,7 +6,7 @@
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, ToRedisArgs};
 
 use super::connection::Connection;
-use super::keys::Shard;
+use super::shard::Shard;
 
 /// A script. Its keys must all be of one shard.
 #[derive(Clone)]

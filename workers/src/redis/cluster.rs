@@ -18,9 +18,9 @@ use redis::{
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::connection::{refused, timed_out};
-use super::keys::{SLOTS, Slot};
+use super::error::{refused, timed_out};
 use super::node::Node;
+use super::shard::{SLOTS, Slot};
 use crate::limits::{
     REDIRECT_PAUSE, REDIRECTS_AT_ONCE_MAX, REDIRECTS_MAX, REDIS_CALL_MAX, TOPOLOGY_AGE_MAX,
     TOPOLOGY_PAUSE,

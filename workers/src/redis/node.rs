@@ -11,7 +11,7 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::connection::timed_out;
+use super::error::timed_out;
 use crate::limits::{REDIS_CALL_MAX, REDIS_CONNECT_MAX, REDIS_RESPONSE_MAX, RETRY_PAUSE_MAX};
 
 /// A node. Cheap to clone.

@@ -1,39 +1,31 @@
 //! Talking to Redis, be it one node or a cluster. Every command concerns a shard and goes to the node
-//! that has the shard's slot; nothing else in this crate knows which one that is.
+//! that has the shard's slot; nothing outside this folder knows which one that is.
 //!
 //! A command is never repeated here after it may have reached a node: an answer that did not come is
 //! an error, and the caller decides. What a node refused because of the slot (`MOVED`, `ASK`,
 //! `TRYAGAIN`) did not happen and is sent again. Every call ends within [`REDIS_CALL_MAX`].
 
-use std::io;
 use std::sync::Arc;
 
 use redis::aio::PubSub;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult,
-    from_redis_value,
+    Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisResult, from_redis_value,
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
-use super::keys::{Keys, Shard, slot};
+use super::error::{refused, timed_out};
 use super::node::Node;
-use super::store::Store;
+use super::shard::{Shard, Shards, slot};
 use crate::limits::{REDIS_CALL_MAX, REDIS_CONNECT_MAX, REDIS_RESPONSE_MAX};
 
-/// A connected Redis and the key layout on it.
+/// A connected Redis, and how keys are spread on it.
 #[derive(Clone)]
 pub(crate) struct Redis {
     pub(crate) connection: Connection,
-    pub(crate) keys: Keys,
-}
-
-impl Redis {
-    pub(super) fn store(&self) -> Store {
-        Store::new(self.connection.clone(), self.keys)
-    }
+    pub(crate) shards: Shards,
 }
 
 /// Connects, or tells why not. `urls` are separated by commas: of a cluster any of its nodes, which
@@ -45,7 +37,7 @@ pub(crate) async fn connect(urls: &str, cluster: bool, shards: u16) -> RedisResu
         [only] => Connection::Node(Arc::new(single(only).await?)),
         _ => return Err(refused("several nodes that are no cluster")),
     };
-    Ok(Redis { connection, keys: Keys::new(shards) })
+    Ok(Redis { connection, shards: Shards::new(shards) })
 }
 
 /// The only node there is. One of a cluster would answer for its own slots alone.
@@ -97,7 +89,7 @@ impl Connection {
     }
 
     /// The first answer of any node: a lost one takes its own auctions with it, not this worker.
-    pub(super) async fn query_any<T: FromRedisValue>(&self, command: Cmd) -> RedisResult<T> {
+    pub(crate) async fn query_any<T: FromRedisValue>(&self, command: Cmd) -> RedisResult<T> {
         let answer = match self {
             Self::Node(node) => node.send_in_time(&command).await,
             Self::Cluster(cluster) => cluster.send_any(command).await,
@@ -107,7 +99,7 @@ impl Connection {
 
     /// Subscribes to `channel` at a node; at another one each time, where there are several. A cluster
     /// carries what is published at one node to all.
-    pub(super) async fn subscribe(&self, channel: &str) -> RedisResult<PubSub> {
+    pub(crate) async fn subscribe(&self, channel: &str) -> RedisResult<PubSub> {
         let node = match self {
             Self::Node(node) => Node::clone(node),
             Self::Cluster(cluster) => cluster.next_node()?,
@@ -146,12 +138,4 @@ fn info(url: &str) -> RedisResult<ConnectionInfo> {
     // quarter of an hour.
     let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(REDIS_RESPONSE_MAX);
     Ok(url.trim().into_connection_info()?.set_tcp_settings(tcp))
-}
-
-pub(super) fn timed_out() -> RedisError {
-    io::Error::new(io::ErrorKind::TimedOut, "redis did not answer in time").into()
-}
-
-pub(super) fn refused(why: &'static str) -> RedisError {
-    (redis::ErrorKind::InvalidClientConfig, why).into()
 }
