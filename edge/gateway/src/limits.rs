@@ -22,6 +22,14 @@ pub const BAD_TOKENS_BYTES_MAX: usize = 4 << 20;
 /// How long such a verdict is kept, in seconds: long enough that a client in a loop costs one signature a
 /// minute. Nobody depends on its end, since a forged token never becomes a good one.
 pub const BAD_TOKEN_S: u64 = 60;
+/// Slots in the store for what instances tell each other of tokens; with [`TOLD_SLOT_ENTRIES_MAX`] and 32
+/// bytes each, all that is ever stored of them takes 4 MB.
+pub const TOLD_SLOTS: u64 = 16_384;
+/// Tokens in one slot: 50,000 at once, and hardly any slot overflows.
+pub const TOLD_SLOT_ENTRIES_MAX: usize = 8;
+/// Waiting for what is told of a token, in milliseconds. A networked store takes a few, and what it saves
+/// is a signature of about one: rather that than to let a bidder wait.
+pub const TOLD_WAIT_MS: u64 = 20;
 
 /// Regions in the list of one gateway. There is one for each place that a company auctions from, AWS
 /// has some forty in all, and the list is searched from its beginning for every request.

@@ -27,6 +27,11 @@ pub struct Jwk {
 }
 
 impl Jwk {
+    /// What tells it from every other: all that are usable have the same exponent.
+    pub(super) fn modulus(&self) -> &[u8] {
+        &self.n
+    }
+
     /// The key, for the library; `None` if it does not take it.
     pub fn public(&self) -> Option<&RS256PublicKey> {
         let read = || RS256PublicKey::from_components(&self.n, &self.e).ok();

@@ -13,11 +13,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use hmac_sha256::HMAC;
 use http::{HeaderMap, Method, StatusCode};
 use lru::LruCache;
 
 use super::jwks::{Jwk, KeySet};
+use super::seal::Seal;
 use crate::config::Config;
 use crate::limits::{
     JWKS_AGE_S_MAX, JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT_MS, JWKS_KEEP_S, JWKS_POLL_MS, JWKS_WAIT_MS,
@@ -48,16 +48,7 @@ struct Source {
     cooldown_ms: u64,
     /// The store's key of the set.
     name: String,
-    seal_key: SealKey,
-}
-
-/// Seals what is stored, so that whoever can write to the store cannot make a key of their own count.
-struct SealKey([u8; 32]);
-
-impl std::fmt::Debug for SealKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
+    seal: Seal,
 }
 
 /// Why no key was found.
@@ -75,13 +66,13 @@ impl Keys {
     pub fn new(config: &Config) -> Self {
         let name = format!("jwks/{}", config.cognito.pool);
         // For this set only, so that no other pool's can take its place.
-        let seal_key = HMAC::mac(format!("seal of {name}"), config.edge_key.expose());
+        let seal = Seal::of(&name, &config.edge_key);
         Self {
             source: Source {
                 url: config.jwks_url(),
                 cooldown_ms: config.jwks_cooldown_s * 1_000,
                 name,
-                seal_key: SealKey(seal_key),
+                seal,
             },
             set: RefCell::default(),
             kept_at_ms: Cell::default(),
@@ -181,7 +172,7 @@ impl Keys {
         match self.fetch(ports, now_ms).await {
             Ok(set) => {
                 log::info("key set fetched", &[("keys", &set.keys.len())]);
-                let stored = self.seal(&set);
+                let stored = self.source.seal.close(&set.to_stored());
                 self.replace(ports, set);
                 let stored = bounded(ports, ports.set(&self.source.name, &stored)).await;
                 if let Err(error) = stored {
@@ -195,17 +186,20 @@ impl Keys {
     async fn load(&self, ports: &impl Ports) {
         match bounded(ports, ports.get(&self.source.name)).await {
             Ok(None) => {}
-            Ok(Some(stored)) => match self.unseal(&stored) {
-                Some(mut set) => {
-                    let now_ms = ports.now_ms();
-                    // The set of a node whose clock is far ahead is of unknown age, and must not keep newer
-                    // ones out.
-                    let known_age = set.fetched_at_ms <= now_ms + self.source.cooldown_ms;
-                    set.fetched_at_ms = if known_age { set.fetched_at_ms.min(now_ms) } else { 0 };
-                    self.replace(ports, set);
+            Ok(Some(stored)) => {
+                match self.source.seal.open(&stored).and_then(KeySet::from_stored) {
+                    Some(mut set) => {
+                        let now_ms = ports.now_ms();
+                        // The set of a node whose clock is far ahead is of unknown age, and must not keep newer
+                        // ones out.
+                        let known_age = set.fetched_at_ms <= now_ms + self.source.cooldown_ms;
+                        set.fetched_at_ms =
+                            if known_age { set.fetched_at_ms.min(now_ms) } else { 0 };
+                        self.replace(ports, set);
+                    }
+                    None => log::warn("the stored key set is not ours", &[]),
                 }
-                None => log::warn("the stored key set is not ours", &[]),
-            },
+            }
             Err(error) => log::warn("cannot read the key set", &[("error", &error)]),
         }
     }
@@ -229,19 +223,6 @@ impl Keys {
             self.kept_at_ms.set(ports.now_ms());
         }
         *current = Some(Rc::new(set));
-    }
-
-    /// A set as it is stored: the seal, then the set.
-    fn seal(&self, set: &KeySet) -> Vec<u8> {
-        let set = set.to_stored();
-        let mut stored = HMAC::mac(&set, self.source.seal_key.0).to_vec();
-        stored.extend(set);
-        stored
-    }
-
-    fn unseal(&self, stored: &[u8]) -> Option<KeySet> {
-        let (seal, set) = stored.split_first_chunk()?;
-        HMAC::verify(set, self.source.seal_key.0, seal).then(|| KeySet::from_stored(set))?
     }
 
     /// Asks the pool. Its answer is as of `now_ms`, when it is asked: of what came since it says nothing.

@@ -1,12 +1,15 @@
 //! Who is asking: from the `Authorization` header to a verified [`Identity`].
 //!
 //! Cognito access tokens only. [`token`] checks one token against one key; [`keys`] finds the key;
-//! [`cache`] remembers what was verified. It decides who somebody is, never what they may do.
+//! [`cache`] remembers what was verified here, `told` what other instances did. It decides who somebody
+//! is, never what they may do.
 
 pub mod cache;
 pub mod jwks;
 pub mod keys;
+mod seal;
 pub mod token;
+mod told;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -20,6 +23,7 @@ use self::cache::TokenCache;
 use self::keys::{KeyFault, Keys};
 pub use self::token::TokenFault;
 use self::token::Unverified;
+use self::told::{Slot, Told};
 use crate::config::Config;
 use crate::limit::{Limiter, Limits, Share};
 use crate::log;
@@ -44,13 +48,18 @@ pub struct AuthState {
     /// The key set.
     pub keys: Rc<Keys>,
     tokens: RefCell<TokenCache>,
+    told: Told,
 }
 
 impl AuthState {
     /// Without any key or token yet.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        Self { keys: Rc::new(Keys::new(config)), tokens: RefCell::default() }
+        Self {
+            keys: Rc::new(Keys::new(config)),
+            tokens: RefCell::default(),
+            told: Told::new(config),
+        }
     }
 }
 
@@ -58,7 +67,7 @@ impl AuthState {
 /// needed: who signs in should never be served as a stranger without notice.
 ///
 /// Failures count against the caller's address, and once its quota is used up no further signature from
-/// there is looked at, except those this instance already verified. Three failures do not count: a genuine
+/// there is looked at, except those already verified: by this instance, or by one that tells it. Three failures do not count: a genuine
 /// token that has expired, because a stale tab must not lock out everybody behind the same address; one
 /// that is too long to be looked at, because it may be genuine, and what is wrong with it is told; and one
 /// whose key nobody can tell about now.
@@ -81,8 +90,8 @@ pub async fn authenticate(
     }
 }
 
-/// The way of a token: known already, or read, its key found, its sender admitted, verified and
-/// remembered.
+/// The way of a token: known already, or read, its key found, and then vouched for by another instance, or
+/// its sender admitted, verified and remembered.
 async fn judge(
     ports: &impl Ports,
     config: &Config,
@@ -111,10 +120,18 @@ async fn judge(
             return Err(Refusal::Unavailable("signing in cannot be checked now"));
         }
     };
+    let remember = |verified| state.tokens.borrow_mut().put(token, &key, verified, now_s);
+    let slot = state.told.of(ports, token, &key).await;
+    if slot.as_ref().is_some_and(Slot::vouches) {
+        return Ok(remember(Ok(unverified.vouched_for())));
+    }
     // Right before the signature: of what comes at once, no more is verified than the quota allows.
     limits.peek(ports, Limiter::FailedAuth, address).await?;
-    let verified = unverified.verify(&key, &config.cognito);
-    Ok(state.tokens.borrow_mut().put(token, &key, verified, now_s))
+    let verdict = remember(unverified.verify(&key, &config.cognito));
+    if let (Some(slot), Ok(_)) = (slot, &verdict) {
+        slot.tell(ports);
+    }
+    Ok(verdict)
 }
 
 /// Notes and counts a failure. Who has used up the quota is told that instead.

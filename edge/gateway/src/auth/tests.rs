@@ -129,6 +129,7 @@ async fn a_remembered_token_ends_also_when_readiness_sees_its_key_withdrawn() {
     let edge = Edge::new();
     let header = format!("Bearer {}", edge.token());
     assert!(edge.sign_in(Some(&header)).await.is_ok());
+    assert_eq!(edge.fake.run_background().await, 1, "others are told of the token");
     let next = jwks(&[("next", Signer::Other)]);
     edge.fake.answer(move |_| json(200, next.clone()));
     tokio::time::sleep(Duration::from_secs(61)).await;

@@ -1,7 +1,7 @@
 //! One access token against one key: every check of RFC 7515, 7519 and 8725 that applies, and
 //! Cognito's own.
 //!
-//! No claim is believed before the signature is verified, but one that is wrong whoever signed is refused
+//! No claim is believed before the signature is verified, here or by who vouches for it, but one that is wrong whoever signed is refused
 //! before, since verifying costs far more than reading. That a token has expired is judged last, and
 //! again on every later use: it is no offence if the token is genuine. The library's lenient defaults (15
 //! minutes of tolerance, `exp` optional, no issuer) are all overridden. Times are compared as whole
@@ -127,6 +127,12 @@ impl<'a> Unverified<'a> {
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.key_id
+    }
+
+    /// For one whose signature has held before, with the key of that id.
+    #[must_use]
+    pub fn vouched_for(self) -> Verified {
+        self.claimed
     }
 
     /// Verifies the signature with the key of that id. The library takes the whole token, and once the

@@ -38,6 +38,8 @@ pub(crate) struct Fake {
     store: RefCell<BTreeMap<String, Vec<u8>>>,
     store_broken: Cell<bool>,
     store_hangs: Cell<bool>,
+    /// The keys of all store operations.
+    pub(crate) store_asked: RefCell<Vec<String>>,
     /// How long a store operation takes at most, in milliseconds; varies pseudo-randomly below.
     pub(crate) store_latency_ms: Cell<u64>,
     /// How long a fetch takes, in milliseconds.
@@ -58,6 +60,7 @@ impl Fake {
             store: RefCell::default(),
             store_broken: Cell::new(false),
             store_hangs: Cell::new(false),
+            store_asked: RefCell::default(),
             store_latency_ms: Cell::new(0),
             fetch_latency_ms: Cell::new(0),
             network: RefCell::new(Box::new(|_| Err(FetchError::Connect))),
@@ -123,7 +126,8 @@ impl Fake {
         x
     }
 
-    async fn store_operation(&self) -> Result<(), StoreError> {
+    async fn store_operation(&self, key: &str) -> Result<(), StoreError> {
+        self.store_asked.borrow_mut().push(key.to_owned());
         if self.store_hangs.get() {
             std::future::pending::<()>().await;
         }
@@ -138,12 +142,12 @@ impl Fake {
 
 impl KeyValue for Fake {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store_operation().await?;
+        self.store_operation(key).await?;
         Ok(self.store.borrow().get(key).cloned())
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.store_operation().await?;
+        self.store_operation(key).await?;
         self.store.borrow_mut().insert(key.to_owned(), value.to_vec());
         Ok(())
     }

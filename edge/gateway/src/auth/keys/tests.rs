@@ -312,7 +312,7 @@ async fn a_stored_set_that_we_did_not_seal_is_as_none() {
     let other = KeySet::parse(jwks(&[("mine", Signer::Other)]).as_bytes(), fake.now_ms()).unwrap();
     let mut config = config();
     config.cognito.pool = "us-east-1_other".to_owned();
-    let of_another_pool = Keys::new(&config).seal(&other);
+    let of_another_pool = Keys::new(&config).source.seal.close(&other.to_stored());
     let spoilt = |at: usize| {
         let mut stored = good.clone();
         stored[at] ^= 1;
@@ -345,7 +345,7 @@ async fn a_set_from_the_future_keeps_no_newer_one_out() {
     let fake = Fake::new();
     let ahead_ms = fake.now_ms() + 86_400_000;
     let ahead = KeySet::parse(jwks(&[(KEY_ID, Signer::Pool)]).as_bytes(), ahead_ms).unwrap();
-    *fake.store_of(STORED) = fresh().seal(&ahead);
+    *fake.store_of(STORED) = fresh().source.seal.close(&ahead.to_stored());
     pool_answers(&fake, &[("next", Signer::Other)]);
     let keys = fresh();
     assert_eq!(ask(&keys, &fake, KEY_ID).await, Ok(()));
