@@ -77,6 +77,7 @@ async fn measure_all(options: &Options) -> Result<()> {
         key_set: &key_set,
         manifest: &manifest,
         gavel_host: &gavel_host,
+        reuse: options.reuse,
         profile: options.profile,
     };
 

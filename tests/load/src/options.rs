@@ -32,6 +32,10 @@ pub struct Options {
     #[arg(long, value_name = "COUNT", default_value_t = NEW_TOKENS, value_parser = parse_tokens)]
     pub new_tokens: usize,
 
+    /// Requests that an instance serves in the rows where it lives as long as Spin's, instead of 128.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub reuse: Option<u32>,
+
     /// Instead of all that: how exactly the user's limit counts, with volleys of one user for the given
     /// time, and of 10,000 users.
     #[arg(long)]

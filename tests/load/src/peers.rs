@@ -2,7 +2,7 @@
 //!
 //! All verify the token's signature (RS256), its issuer and its end, limit an address and a user, and
 //! forward the bid over kept connections. The edge does more: it checks the other claims, headers and
-//! body, and signs what it forwards.
+//! body, and signs what it forwards. One does nothing but forward, to show what the runtime takes.
 
 mod envoy;
 mod gavel;
@@ -42,6 +42,8 @@ pub enum Peer {
     GavelHostSpinReuse,
     /// The same with a store across a network.
     GavelHostSlowStore,
+    /// A component that only forwards, under `gavel-host` with instances as Spin's.
+    Forwarder,
     /// `spin up`, where Spin is installed.
     Spin,
 }
@@ -61,6 +63,8 @@ pub struct Setup<'a> {
     pub manifest: &'a Path,
     /// The program that serves it natively.
     pub gavel_host: &'a Path,
+    /// Requests that an instance serves where it lives as long as Spin's; Spin's own number by default.
+    pub reuse: Option<u32>,
     /// Whether its functions are to have names for `perf`.
     pub profile: bool,
 }
@@ -76,26 +80,30 @@ impl Peer {
             Self::GavelHost => "gavel-host, per core",
             Self::GavelHostSpinReuse => "gavel-host, Spin's reuse",
             Self::GavelHostSlowStore => "gavel-host, slow store",
+            Self::Forwarder => "gavel-host, forwarder only",
             Self::Spin => "Spin",
         }
     }
 
-    /// Whether it runs the edge.
+    /// Whether it runs a component.
     #[must_use]
     pub fn is_ours(self) -> bool {
         !matches!(self, Self::Haproxy | Self::Envoy | Self::Nginx)
     }
 
-    /// Whether it can refuse what `scenario` sends.
+    /// Whether it does with `scenario` what the edge does.
     #[must_use]
     pub fn can(self, scenario: Scenario) -> bool {
-        self.is_ours() || scenario != Scenario::Malformed
+        match self {
+            Self::Forwarder => scenario.is_forwarded(),
+            _ => self.is_ours() || scenario != Scenario::Malformed,
+        }
     }
 
     /// Whether its limit is a bucket that is full at first and fills steadily, as the edge's.
     #[must_use]
     pub fn has_bucket(self) -> bool {
-        !matches!(self, Self::Haproxy | Self::Nginx)
+        !matches!(self, Self::Haproxy | Self::Nginx | Self::Forwarder)
     }
 
     /// Its version.
@@ -108,6 +116,10 @@ impl Peer {
             Self::Envoy => first_line(&envoy::program(), "--version"),
             Self::Nginx => first_line(&nginx::program(), "-v"),
             Self::GavelHost | Self::GavelHostSpinReuse | Self::GavelHostSlowStore => {
+                first_line(setup.gavel_host, "--version")
+            }
+            Self::Forwarder => {
+                gavel::forwarder_component()?;
                 first_line(setup.gavel_host, "--version")
             }
             Self::Spin => first_line(Path::new("spin"), "--version"),
@@ -128,6 +140,7 @@ impl Peer {
             Self::GavelHost => gavel::host(setup, limits, listen, dir, &gavel::PER_CORE),
             Self::GavelHostSpinReuse => gavel::host(setup, limits, listen, dir, &gavel::SPIN),
             Self::GavelHostSlowStore => gavel::host(setup, limits, listen, dir, &gavel::SLOW_STORE),
+            Self::Forwarder => gavel::forwarder(setup, listen, dir),
             Self::Spin => gavel::spin(setup, limits, listen, dir),
         }
     }

@@ -1,4 +1,4 @@
-//! The tables: what a bid costs at each peer, and how that stands to HAProxy's and Envoy's.
+//! The tables: what a bid costs at each peer, and how that stands to HAProxy's, Envoy's, and that of only forwarding.
 
 use std::fmt::Write as _;
 
@@ -43,19 +43,21 @@ pub fn closed_loop(measured: &[Measured]) -> String {
         let found = measured.iter().find(|one| one.peer == peer.title());
         found.map(|one| one.cpu_ns_per_bid)
     };
-    let (haproxy, envoy) = (cost_of(Peer::Haproxy), cost_of(Peer::Envoy));
+    let [haproxy, envoy, forwarder] = [Peer::Haproxy, Peer::Envoy, Peer::Forwarder].map(cost_of);
     let row = |one: &Measured| {
         vec![
             one.peer.to_owned(),
             tenths(one.cpu_ns_per_bid / 100),
             ratio(one.cpu_ns_per_bid, haproxy),
             ratio(one.cpu_ns_per_bid, envoy),
+            ratio(one.cpu_ns_per_bid, forwarder),
             one.bids_per_s.to_string(),
             one.notes.join("; "),
         ]
     };
     let rows: Vec<Vec<String>> = measured.iter().map(row).collect();
-    table(&["peer", "CPU µs/bid", "× HAProxy", "× Envoy", "bids/s", "note"], &rows)
+    let heads = ["peer", "CPU µs/bid", "× HAProxy", "× Envoy", "× forwarder", "bids/s", "note"];
+    table(&heads, &rows)
 }
 
 /// The table of one scenario in an open loop.
@@ -156,6 +158,25 @@ mod tests {
         assert_eq!(ratio(1, None), "–");
         assert_eq!(ratio(1, Some(0)), "–");
         assert_eq!(tenths(745), "74.5");
+    }
+
+    #[test]
+    fn a_cost_is_told_as_a_multiple_of_only_forwarding() {
+        let measured = |peer: Peer, cpu_ns_per_bid| Measured {
+            peer: peer.title(),
+            cpu_ns_per_bid,
+            bids_per_s: 1,
+            busy_percent: 100,
+            bench_ns_per_bid: 1,
+            answers: std::collections::BTreeMap::new(),
+            notes: Vec::new(),
+        };
+        let edge = measured(Peer::GavelHostSpinReuse, 60_000);
+        let line = |all: &[Measured]| closed_loop(all).lines().nth(2).unwrap().to_owned();
+        let compared = line(&[edge.clone(), measured(Peer::Forwarder, 40_000)]);
+        assert!(compared.contains("|        1.50 |      1 |"), "{compared}");
+        let alone = line(&[edge]);
+        assert!(alone.contains("|           – |      1 |"), "{alone}");
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! The edge: `spin.toml` under `gavel-host`, or under Spin itself.
+//! The edge: `spin.toml` under `gavel-host`, or under Spin itself; and beside it, in the same way, a
+//! component that only forwards.
 //!
 //! The limits by address and for failed sign-ins are out of the way: all bids come from one address.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::Setup;
+use super::{Setup, checkout, write};
 use crate::limits::RATE_HIGH;
 use crate::process::Launch;
 use crate::scenario::Limits;
@@ -36,16 +37,59 @@ pub(super) fn host(
     dir: &Path,
     way: &Way,
 ) -> Result<Launch> {
-    let mut args = up(setup, listen, dir);
-    let Way { instances, store_latency, counts_in } = way;
+    let mut env = env(setup, limits);
+    env.push(("SPIN_VARIABLE_COUNTS_IN".to_owned(), way.counts_in.to_owned()));
+    Ok(launch(setup, setup.manifest, listen, dir, way, env))
+}
+
+/// The component that only forwards, in every other way as the edge under [`SPIN`]. It has no store, so a
+/// slow one would change nothing.
+pub(super) fn forwarder(setup: &Setup<'_>, listen: SocketAddr, dir: &Path) -> Result<Launch> {
+    let manifest = format!(
+        "spin_manifest_version = 2\n\
+         [application]\n\
+         name = \"forwarder\"\n\
+         [[trigger.http]]\n\
+         route = \"/...\"\n\
+         component = \"forwarder\"\n\
+         [component.forwarder]\n\
+         source = {source:?}\n\
+         allowed_outbound_hosts = [\"http://{upstream}\"]\n\
+         variables = {{ upstream = \"{upstream}\" }}\n",
+        source = forwarder_component()?,
+        upstream = setup.upstream,
+    );
+    let manifest = write(dir, "spin.toml", &manifest)?;
+    Ok(launch(setup, Path::new(&manifest), listen, dir, &SPIN, Vec::new()))
+}
+
+/// Where it was built.
+pub(super) fn forwarder_component() -> Result<PathBuf> {
+    let component = checkout().join("target/wasm32-wasip2/release/gavel_forwarder.wasm");
+    component.canonicalize().with_context(|| {
+        format!("{} is missing: `infra/local/build-wasm gavel-forwarder`", component.display())
+    })
+}
+
+fn launch(
+    setup: &Setup<'_>,
+    manifest: &Path,
+    listen: SocketAddr,
+    dir: &Path,
+    way: &Way,
+    env: Vec<(String, String)>,
+) -> Launch {
+    let mut args = up(manifest, listen, dir);
+    let Way { instances, store_latency, .. } = way;
     args.extend(["--threads", "1", "--instances", instances].map(str::to_owned));
     args.extend(["--store-latency", store_latency].map(str::to_owned));
+    if let (Some(reuse), "spin") = (setup.reuse, *instances) {
+        args.extend(["--max-instance-reuse-count".to_owned(), reuse.to_string()]);
+    }
     if setup.profile {
         args.push("--perf-map".to_owned());
     }
-    let mut env = env(setup, limits);
-    env.push(("SPIN_VARIABLE_COUNTS_IN".to_owned(), (*counts_in).to_owned()));
-    Ok(Launch { program: setup.gavel_host.to_path_buf(), args, env })
+    Launch { program: setup.gavel_host.to_path_buf(), args, env }
 }
 
 pub(super) fn spin(
@@ -54,13 +98,13 @@ pub(super) fn spin(
     listen: SocketAddr,
     dir: &Path,
 ) -> Result<Launch> {
-    let mut args = up(setup, listen, dir);
+    let mut args = up(setup.manifest, listen, dir);
     args.push("--quiet".to_owned());
     Ok(Launch { program: "spin".into(), args, env: env(setup, limits) })
 }
 
-fn up(setup: &Setup<'_>, listen: SocketAddr, dir: &Path) -> Vec<String> {
-    let manifest = setup.manifest.display().to_string();
+fn up(manifest: &Path, listen: SocketAddr, dir: &Path) -> Vec<String> {
+    let manifest = manifest.display().to_string();
     let state = dir.join("state").display().to_string();
     let listen = listen.to_string();
     ["up", "--from", &manifest, "--listen", &listen, "--state-dir", &state]
