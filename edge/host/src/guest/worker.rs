@@ -87,12 +87,15 @@ impl InstanceFactory {
     /// # Errors
     /// If there is no room for another one, or the component's start fails.
     pub async fn fresh(&self) -> wasmtime::Result<Fresh> {
+        let began = Instant::now();
         let mut store = Store::new(&self.engine, Guest::new(&self.grants));
         store.limiter(|guest| &mut guest.limits);
         let busy_ticks = Arc::new(AtomicU64::new(0));
         let busy_max = self.policy.request_timeout.saturating_add(STUCK_INSTANCE_GRACE);
         watch(&mut store, Arc::clone(&busy_ticks), busy_max);
         let proxy = Proxy::P3(self.service.instantiate_async(&mut store).await?);
+        let took_us = began.elapsed().as_micros();
+        tracing::debug!(component = %self.grants.component, took_us, "instance ready");
         Ok(Fresh { store, proxy, busy_ticks })
     }
 }

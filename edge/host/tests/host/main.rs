@@ -1,6 +1,6 @@
 //! The built `gavel-host` with a component that exercises it, over real sockets and signals.
 //!
-//! Nothing here is simulated; the component comes from `infra/local/build-wasm`.
+//! Nothing here is simulated; the components come from `infra/local/build-wasm`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test where they stand")]
 
@@ -8,4 +8,5 @@ mod capabilities;
 mod per_core;
 mod refusals;
 mod serving;
+mod signing_in;
 mod support;

@@ -23,6 +23,8 @@ async fn reuse_count_one_gives_every_request_its_own_instance() {
     for _ in 0..3 {
         assert_eq!(host.text("/served").await, "1");
     }
+    let ended = host.stop().await;
+    assert_eq!(ended.log.matches("instance ready").count(), 3, "each is logged, with its time");
 }
 
 #[tokio::test]

@@ -18,10 +18,15 @@ use tokio::task::JoinSet;
 /// fixture, which takes a second or two, and on a busy machine its minute.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
-/// The fixture component, or a failure that says how to get it.
+/// The fixture component.
 pub(crate) fn fixture() -> PathBuf {
+    component("gavel_host_guest")
+}
+
+/// A component of this workspace, or a failure that says how to get it.
+pub(crate) fn component(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let wasm = root.join("target/wasm32-wasip2/release/gavel_host_guest.wasm");
+    let wasm = root.join(format!("target/wasm32-wasip2/release/{name}.wasm"));
     assert!(wasm.exists(), "{} is missing: run infra/local/build-wasm first", wasm.display());
     wasm.canonicalize().unwrap()
 }
