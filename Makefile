@@ -43,7 +43,8 @@ infra-test: ## make every stack in the emulator, run Gavel on them, say what bec
 bench-edge: ## measure a bid at the edge beside HAProxy, Envoy and nginx (ARGS="--help": how else)
 	@$(PROGRESS) --step 1/5 "installing what is missing" -- infra/local/install bench
 	@$(PROGRESS) --step 2/5 "building the edge's WebAssembly" -- \
-		env GAVEL_WASM_NAMES=$(PROFILED) infra/local/build-wasm gavel-gateway gavel-forwarder
+		env GAVEL_WASM_NAMES=$(PROFILED) infra/local/build-wasm \
+		gavel-gateway gavel-forwarder gavel-forwarder-sdk
 	@$(PROGRESS) --step 3/5 "building the edge's host" -- \
 		cargo rustc --release --package gavel-host --bin gavel-host -- $(SYMBOLS)
 	@$(PROGRESS) --step 4/5 "building the bench" -- cargo build --release --package gavel-load

@@ -2,7 +2,8 @@
 //!
 //! All verify the token's signature (RS256), its issuer and its end, limit an address and a user, and
 //! forward the bid over kept connections. The edge does more: it checks the other claims, headers and
-//! body, and signs what it forwards. One does nothing but forward, to show what the runtime takes.
+//! body, and signs what it forwards. Two do nothing but forward, to show what the runtime and
+//! Spin's SDK take.
 
 mod envoy;
 mod gavel;
@@ -42,8 +43,10 @@ pub enum Peer {
     GavelHostSpinReuse,
     /// The same with a store across a network.
     GavelHostSlowStore,
-    /// A component that only forwards, under `gavel-host` with instances as Spin's.
+    /// The least that a component can do and forward, under `gavel-host` with instances as Spin's.
     Forwarder,
+    /// A component that only forwards, written as Spin's SDK has it, in the same way.
+    ForwarderSdk,
     /// `spin up`, where Spin is installed.
     Spin,
 }
@@ -80,7 +83,8 @@ impl Peer {
             Self::GavelHost => "gavel-host, per core",
             Self::GavelHostSpinReuse => "gavel-host, Spin's reuse",
             Self::GavelHostSlowStore => "gavel-host, slow store",
-            Self::Forwarder => "gavel-host, forwarder only",
+            Self::Forwarder => "bare forwarder, Spin's reuse",
+            Self::ForwarderSdk => "SDK forwarder, Spin's reuse",
             Self::Spin => "Spin",
         }
     }
@@ -95,7 +99,7 @@ impl Peer {
     #[must_use]
     pub fn can(self, scenario: Scenario) -> bool {
         match self {
-            Self::Forwarder => scenario.is_forwarded(),
+            Self::Forwarder | Self::ForwarderSdk => scenario.is_forwarded(),
             _ => self.is_ours() || scenario != Scenario::Malformed,
         }
     }
@@ -103,7 +107,7 @@ impl Peer {
     /// Whether its limit is a bucket that is full at first and fills steadily, as the edge's.
     #[must_use]
     pub fn has_bucket(self) -> bool {
-        !matches!(self, Self::Haproxy | Self::Nginx | Self::Forwarder)
+        !matches!(self, Self::Haproxy | Self::Nginx | Self::Forwarder | Self::ForwarderSdk)
     }
 
     /// Its version.
@@ -118,8 +122,8 @@ impl Peer {
             Self::GavelHost | Self::GavelHostSpinReuse | Self::GavelHostSlowStore => {
                 first_line(setup.gavel_host, "--version")
             }
-            Self::Forwarder => {
-                gavel::forwarder_component()?;
+            Self::Forwarder | Self::ForwarderSdk => {
+                gavel::forwarder_component(self == Self::ForwarderSdk)?;
                 first_line(setup.gavel_host, "--version")
             }
             Self::Spin => first_line(Path::new("spin"), "--version"),
@@ -140,7 +144,8 @@ impl Peer {
             Self::GavelHost => gavel::host(setup, limits, listen, dir, &gavel::PER_CORE),
             Self::GavelHostSpinReuse => gavel::host(setup, limits, listen, dir, &gavel::SPIN),
             Self::GavelHostSlowStore => gavel::host(setup, limits, listen, dir, &gavel::SLOW_STORE),
-            Self::Forwarder => gavel::forwarder(setup, listen, dir),
+            Self::Forwarder => gavel::forwarder(setup, listen, dir, false),
+            Self::ForwarderSdk => gavel::forwarder(setup, listen, dir, true),
             Self::Spin => gavel::spin(setup, limits, listen, dir),
         }
     }

@@ -43,17 +43,12 @@ pub fn closed_loop(measured: &[Measured]) -> String {
         let found = measured.iter().find(|one| one.peer == peer.title());
         found.map(|one| one.cpu_ns_per_bid)
     };
-    let [haproxy, envoy, forwarder] = [Peer::Haproxy, Peer::Envoy, Peer::Forwarder].map(cost_of);
+    let compared = [Peer::Haproxy, Peer::Envoy, Peer::Forwarder, Peer::ForwarderSdk].map(cost_of);
     let row = |one: &Measured| {
-        vec![
-            one.peer.to_owned(),
-            tenths(one.cpu_ns_per_bid / 100),
-            ratio(one.cpu_ns_per_bid, haproxy),
-            ratio(one.cpu_ns_per_bid, envoy),
-            ratio(one.cpu_ns_per_bid, forwarder),
-            one.bids_per_s.to_string(),
-            one.notes.join("; "),
-        ]
+        let mut cells = vec![one.peer.to_owned(), tenths(one.cpu_ns_per_bid / 100)];
+        cells.extend(compared.map(|of| ratio(one.cpu_ns_per_bid, of)));
+        cells.extend([one.bids_per_s.to_string(), one.notes.join("; ")]);
+        cells
     };
     let rows: Vec<Vec<String>> = measured.iter().map(row).collect();
     let heads = ["peer", "CPU µs/bid", "× HAProxy", "× Envoy", "× forwarder", "bids/s", "note"];
@@ -171,12 +166,15 @@ mod tests {
             answers: std::collections::BTreeMap::new(),
             notes: Vec::new(),
         };
+        let ratios = |all: &[Measured]| {
+            let table = closed_loop(all);
+            let cells: Vec<&str> = table.lines().nth(2).unwrap().split('|').collect();
+            [cells[5].trim().to_owned(), cells[6].trim().to_owned()]
+        };
         let edge = measured(Peer::GavelHostSpinReuse, 60_000);
-        let line = |all: &[Measured]| closed_loop(all).lines().nth(2).unwrap().to_owned();
-        let compared = line(&[edge.clone(), measured(Peer::Forwarder, 40_000)]);
-        assert!(compared.contains("|        1.50 |      1 |"), "{compared}");
-        let alone = line(&[edge]);
-        assert!(alone.contains("|           – |      1 |"), "{alone}");
+        assert_eq!(ratios(std::slice::from_ref(&edge)), ["–", "–"]);
+        let (bare, sdk) = (measured(Peer::Forwarder, 40_000), measured(Peer::ForwarderSdk, 80_000));
+        assert_eq!(ratios(&[edge, bare, sdk]), ["1.50", "0.75"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::limit::CountsIn;
 use crate::limits::{TOLD_SLOT_ENTRIES_MAX, TOLD_SLOTS, TOLD_WAIT_MS};
 use crate::log;
-use crate::ports::{KeyValue as _, Ports, StoreError, bounded, within};
+use crate::ports::{Ports, StoreError, bounded, within};
 
 /// The way to what others told of tokens.
 #[derive(Debug)]

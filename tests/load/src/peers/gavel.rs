@@ -42,9 +42,14 @@ pub(super) fn host(
     Ok(launch(setup, setup.manifest, listen, dir, way, env))
 }
 
-/// The component that only forwards, in every other way as the edge under [`SPIN`]. It has no store, so a
+/// The component that only forwards, by the SDK or without, in every other way as the edge under [`SPIN`]. It has no store, so a
 /// slow one would change nothing.
-pub(super) fn forwarder(setup: &Setup<'_>, listen: SocketAddr, dir: &Path) -> Result<Launch> {
+pub(super) fn forwarder(
+    setup: &Setup<'_>,
+    listen: SocketAddr,
+    dir: &Path,
+    by_sdk: bool,
+) -> Result<Launch> {
     let manifest = format!(
         "spin_manifest_version = 2\n\
          [application]\n\
@@ -56,7 +61,7 @@ pub(super) fn forwarder(setup: &Setup<'_>, listen: SocketAddr, dir: &Path) -> Re
          source = {source:?}\n\
          allowed_outbound_hosts = [\"http://{upstream}\"]\n\
          variables = {{ upstream = \"{upstream}\" }}\n",
-        source = forwarder_component()?,
+        source = forwarder_component(by_sdk)?,
         upstream = setup.upstream,
     );
     let manifest = write(dir, "spin.toml", &manifest)?;
@@ -64,11 +69,11 @@ pub(super) fn forwarder(setup: &Setup<'_>, listen: SocketAddr, dir: &Path) -> Re
 }
 
 /// Where it was built.
-pub(super) fn forwarder_component() -> Result<PathBuf> {
-    let component = checkout().join("target/wasm32-wasip2/release/gavel_forwarder.wasm");
-    component.canonicalize().with_context(|| {
-        format!("{} is missing: `infra/local/build-wasm gavel-forwarder`", component.display())
-    })
+pub(super) fn forwarder_component(by_sdk: bool) -> Result<PathBuf> {
+    let package = if by_sdk { "gavel-forwarder-sdk" } else { "gavel-forwarder" };
+    let file = format!("target/wasm32-wasip2/release/{}.wasm", package.replace('-', "_"));
+    let component = checkout().join(file).canonicalize();
+    component.with_context(|| format!("`infra/local/build-wasm {package}` makes it"))
 }
 
 fn launch(
