@@ -7,6 +7,7 @@
 pub mod cache;
 pub mod jwks;
 pub mod keys;
+mod object;
 mod seal;
 pub mod token;
 mod told;

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gavel_core::ids::UserId;
 use gavel_core::limits::TOKEN_BYTES_MAX;
-use gavel_core::wire::{GROUPS, read_object};
+use gavel_core::wire::GROUPS;
 use jwt_simple::JWTError;
 use jwt_simple::prelude::{
     Duration, NoCustomClaims, RSAPublicKeyLike, UnixTimeStamp, VerificationOptions,
@@ -22,6 +22,7 @@ use jwt_simple::prelude::{
 use serde_json::{Map, Value};
 
 use super::jwks::Jwk;
+use super::object::read_object;
 use super::{Identity, Verdict};
 use crate::config::Cognito;
 use crate::limits::{KEY_ID_LEN_MAX, TOKEN_LEEWAY_S};
@@ -107,7 +108,7 @@ impl<'a> Unverified<'a> {
         let [header, claims, signature] = segments(token).ok_or(TokenFault::NotCompact)?;
         let (header, claims) = (decode(header)?, decode(claims)?);
         decode(signature)?;
-        let header = read_object(&header).map_err(|_| TokenFault::Header)?;
+        let header = read_object(&header).ok_or(TokenFault::Header)?;
         if text(&header, "alg") != Some("RS256") {
             return Err(TokenFault::Algorithm);
         }
@@ -118,7 +119,7 @@ impl<'a> Unverified<'a> {
             .filter(|id| (1..=KEY_ID_LEN_MAX).contains(&id.len()))
             .ok_or(TokenFault::KeyId)?
             .to_owned();
-        let claims = read_object(&claims).map_err(|_| TokenFault::Claims)?;
+        let claims = read_object(&claims).ok_or(TokenFault::Claims)?;
         let claimed = check(&claims, expected, now_s)?;
         Ok(Self { token, key_id, claimed, now_s })
     }
