@@ -241,3 +241,19 @@ fn write(dir: &Path, name: &str, text: &str) -> Result<String> {
     fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     Ok(path.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_forwards_is_sent_nothing_that_the_edge_refuses() {
+        for scenario in Scenario::ALL {
+            assert!(Peer::GavelHostSpinReuse.can(scenario), "{scenario:?}");
+            for forwarder in [Peer::Forwarder, Peer::ForwarderSdk] {
+                assert_eq!(forwarder.can(scenario), scenario.is_forwarded(), "{scenario:?}");
+                assert!(!forwarder.has_bucket());
+            }
+        }
+    }
+}
