@@ -10,6 +10,7 @@
 //! nobody beyond what the instance itself has seen: an auction goes on without its limiter rather than
 //! stop with it.
 
+mod atomic;
 mod gcra;
 mod memory;
 mod store;
@@ -18,6 +19,7 @@ use std::rc::Rc;
 
 pub use gcra::{Quota, Verdict};
 
+use self::atomic::{Atomic, Identity};
 use self::memory::{Memory, Untold};
 use self::store::{Place, Slot};
 use crate::config::{Config, Secret};
@@ -66,8 +68,10 @@ pub struct Denied {
 pub enum CountsIn {
     /// In the instance: it lives long, and no user's requests come to another one.
     Memory,
-    /// In the key-value store as well: instances are many or short-lived.
+    /// In the key-value store as well, by reading and writing: instances are many or short-lived.
     KeyValue,
+    /// In the key-value store as well, by its atomic numbers: the same, and the store never hangs.
+    Atomic,
 }
 
 /// When others' counts are asked for, where they are shared.
@@ -89,6 +93,7 @@ pub struct Limits {
     /// Keeps clients from choosing with whom they share a slot of the store.
     seed: Secret,
     memory: Memory,
+    atomic: Rc<Atomic>,
 }
 
 impl Limits {
@@ -102,6 +107,7 @@ impl Limits {
             counts_in: config.counts_in,
             seed: config.edge_key.clone(),
             memory: Memory::default(),
+            atomic: Rc::default(),
         }
     }
 
@@ -113,6 +119,11 @@ impl Limits {
         identity: &str,
         share: Share,
     ) -> Result<(), Denied> {
+        if (self.counts_in, share) == (CountsIn::Atomic, Share::First)
+            && let Some(verdict) = self.take_atomically(ports, limiter, identity).await
+        {
+            return verdict;
+        }
         let asked = self.ask(ports, limiter, identity, share).await?;
         // Only now: to an older time, what was noted while this one waited would look like use of all
         // the quota.
@@ -120,7 +131,10 @@ impl Limits {
         let to_tell = self.memory.change(limiter, identity, |count| {
             let before_ns = count.tat_ns.max(now_ns);
             count.tat_ns = self.decide(limiter, count.tat_ns, now_ns)?;
-            if self.counts_in == CountsIn::Memory {
+            // What the store of numbers did not say before is not told to it either.
+            if self.counts_in == CountsIn::Memory
+                || (self.counts_in, share) == (CountsIn::Atomic, Share::First)
+            {
                 return Ok(false);
             }
             let charged_ns = count.tat_ns.saturating_sub(before_ns);
@@ -135,10 +149,53 @@ impl Limits {
             Some(slot) => self.tell(ports, limiter, identity, Some(slot)).await,
             None => {
                 let (limits, identity) = (Rc::clone(self), identity.to_owned());
-                ports.spawn(async move |ports| limits.tell(ports, limiter, &identity, None).await);
+                ports.spawn(async move |ports| match limits.counts_in {
+                    CountsIn::Atomic => limits.tell_atomically(ports, limiter, &identity).await,
+                    _ => limits.tell(ports, limiter, &identity, None).await,
+                });
             }
         }
         Ok(())
+    }
+
+    /// Lets the store count; `None` where that is not possible. Who is over the limit by what is known here
+    /// is refused without asking.
+    async fn take_atomically(
+        &self,
+        ports: &impl Ports,
+        limiter: Limiter,
+        identity: &str,
+    ) -> Option<Result<(), Denied>> {
+        let known_ns = self.memory.get(limiter, identity).tat_ns;
+        if let Err(denied) = self.decide(limiter, known_ns, ports.now_ns()) {
+            return Some(Err(denied));
+        }
+        let shared = self.atomic.take(ports, &self.numbers(limiter, identity)).await?;
+        self.memory.learn(limiter, identity, shared.tat_ns);
+        Some(match shared.refused_for_ns {
+            None => Ok(()),
+            Some(refused_for_ns) => Err(self.denied(limiter, refused_for_ns)),
+        })
+    }
+
+    /// Tells the store what was counted here, until there is nothing more, and learns what others
+    /// counted.
+    async fn tell_atomically(&self, ports: &impl Ports, limiter: Limiter, identity: &str) {
+        while let Some(untold) = self.memory.change(limiter, identity, |count| {
+            count.telling = count.untold.is_some();
+            count.untold.take()
+        }) {
+            let interval_ns = self.quota(limiter).interval_ns().max(1);
+            let requests = untold.charged_ns.div_ceil(interval_ns);
+            let numbers = self.numbers(limiter, identity);
+            if let Some(tat_ns) = self.atomic.tell(ports, &numbers, requests).await {
+                self.memory.learn(limiter, identity, tat_ns);
+            }
+        }
+    }
+
+    fn numbers(&self, limiter: Limiter, identity: &str) -> Identity {
+        Identity::of(self.seed.expose(), limiter.name(), identity, self.quota(limiter))
     }
 
     /// Refuses if [`Self::take`] would, without counting.
@@ -149,6 +206,11 @@ impl Limits {
         identity: &str,
     ) -> Result<(), Denied> {
         self.ask(ports, limiter, identity, Share::First).await?;
+        if self.counts_in == CountsIn::Atomic
+            && let Some(tat_ns) = self.atomic.look(ports, &self.numbers(limiter, identity)).await
+        {
+            self.memory.learn(limiter, identity, tat_ns);
+        }
         let known = self.memory.get(limiter, identity);
         self.decide(limiter, known.tat_ns, ports.now_ns()).map(drop)
     }
@@ -162,7 +224,7 @@ impl Limits {
         identity: &str,
         share: Share,
     ) -> Result<Option<Slot>, Denied> {
-        if self.counts_in == CountsIn::Memory || share == Share::Later {
+        if self.counts_in != CountsIn::KeyValue || share == Share::Later {
             return Ok(None);
         }
         self.decide(limiter, self.memory.get(limiter, identity).tat_ns, ports.now_ns())?;
@@ -228,15 +290,20 @@ impl Limits {
 
     /// The TAT after one more request, or the refusal of it.
     fn decide(&self, limiter: Limiter, tat_ns: u64, now_ns: u64) -> Result<u64, Denied> {
-        let quota = self.quota(limiter);
-        match quota.decide(Some(tat_ns), now_ns) {
+        match self.quota(limiter).decide(Some(tat_ns), now_ns) {
             Verdict::Allowed { tat_ns, .. } => Ok(tat_ns),
-            Verdict::Denied { retry_after_ns } => Err(Denied {
-                policy: limiter.name(),
-                burst: quota.burst(),
-                window_s: quota.window_s(),
-                retry_after_s: retry_after_ns.div_ceil(1_000_000_000).max(1),
-            }),
+            Verdict::Denied { retry_after_ns } => Err(self.denied(limiter, retry_after_ns)),
+        }
+    }
+
+    const fn denied(&self, limiter: Limiter, retry_after_ns: u64) -> Denied {
+        let quota = self.quota(limiter);
+        let whole_s = retry_after_ns.div_ceil(1_000_000_000);
+        Denied {
+            policy: limiter.name(),
+            burst: quota.burst(),
+            window_s: quota.window_s(),
+            retry_after_s: if whole_s == 0 { 1 } else { whole_s },
         }
     }
 }

@@ -36,6 +36,8 @@ type Task = Box<dyn FnOnce(&Fake) -> LocalBoxFuture<'_, ()>>;
 /// All ports.
 pub(crate) struct Fake {
     store: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// Store operations that were begun.
+    pub(crate) store_operations: Cell<usize>,
     store_broken: Cell<bool>,
     store_hangs: Cell<bool>,
     /// The keys of all store operations.
@@ -58,6 +60,7 @@ impl Fake {
     pub(crate) fn new() -> Self {
         Self {
             store: RefCell::default(),
+            store_operations: Cell::new(0),
             store_broken: Cell::new(false),
             store_hangs: Cell::new(false),
             store_asked: RefCell::default(),
@@ -127,16 +130,21 @@ impl Fake {
     }
 
     async fn store_operation(&self, key: &str) -> Result<(), StoreError> {
+        self.store_operations.set(self.store_operations.get() + 1);
         self.store_asked.borrow_mut().push(key.to_owned());
         if self.store_hangs.get() {
             std::future::pending::<()>().await;
         }
+        self.store_delay().await;
+        if self.store_broken.get() { Err(StoreError("broken".to_owned())) } else { Ok(()) }
+    }
+
+    async fn store_delay(&self) {
         let latency_ms = self.store_latency_ms.get();
         if latency_ms > 0 {
             let micros = self.next_random() % (latency_ms * 1_000);
             tokio::time::sleep(Duration::from_micros(micros)).await;
         }
-        if self.store_broken.get() { Err(StoreError("broken".to_owned())) } else { Ok(()) }
     }
 }
 
@@ -149,6 +157,29 @@ impl KeyValue for Fake {
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         self.store_operation(key).await?;
         self.store.borrow_mut().insert(key.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        // Time passes before the store does it, and before that is known.
+        self.store_operation(key).await?;
+        let sum = {
+            let mut store = self.store.borrow_mut();
+            let value = store.entry(key.to_owned()).or_insert_with(|| vec![0; 8]);
+            let sum = i64::from_le_bytes(value.as_slice().try_into().unwrap()) + delta;
+            *value = sum.to_le_bytes().to_vec();
+            sum
+        };
+        self.store_delay().await;
+        Ok(sum)
+    }
+
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        self.store_operation(&keys.join(" ")).await?;
+        let mut store = self.store.borrow_mut();
+        for key in keys {
+            store.remove(key);
+        }
         Ok(())
     }
 }
