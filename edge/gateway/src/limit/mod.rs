@@ -2,13 +2,13 @@
 //!
 //! An instance counts in its own memory, which is exact where it lives long and is the only one that an
 //! identity comes to: so it is for users, and for addresses without a token, under `gavel-host --instances
-//! per-core`. Where instances are many or
-//! short-lived, as in Spin, they share their counts through the key-value store ([`CountsIn::KeyValue`]):
-//! what others counted is asked for, and what this one counted told, before a request is let through or
-//! just afterwards ([`Share`]). The store has no compare-and-swap, so what several
-//! instances let through between asking and telling may count as one. A store that fails or hangs limits
-//! nobody beyond what the instance itself has seen: an auction goes on without its limiter rather than
-//! stop with it.
+//! per-core`. Where instances are many or short-lived, as in Spin, they share their counts through the
+//! key-value store. By its values ([`CountsIn::KeyValue`], [`store`]): what others counted is read, and
+//! what this one counted written, before a request is let through or just afterwards ([`Share`]); what
+//! several instances let through between reading and writing may count as one. Or by its atomic numbers
+//! ([`CountsIn::Atomic`], [`atomic`]), which lose nothing, but which no bound holds for. A store that
+//! fails limits nobody beyond what the instance itself has seen: an auction goes on without its limiter
+//! rather than stop with it.
 
 mod atomic;
 mod gcra;
