@@ -7,7 +7,8 @@
 //! exactly `burst` intervals, so what lies beyond its end is whole requests: who is let through there is
 //! counted in the next window as well, and that one begins where this one ended. Just after the first
 //! request of a window, which all can tell by the sum, the intervals that passed in it unused are added,
-//! so that they are not saved up. So a request waits for one operation, or two beyond its window's end.
+//! so that they are not saved up. So a request waits for one operation, and for two as the first of a
+//! window or beyond its end.
 //!
 //! **Never too few.** The order is the store's, so of requests at the same time the first that the quota
 //! allows are let through. Who is refused takes back what it added, and tries again if what others took
@@ -15,8 +16,7 @@
 //! after another, nobody is refused whom the rule lets through.
 //!
 //! **Hardly too many.** Nobody sees from a sum how long ago it grew: who sends one early in a window and
-//! then nothing saves up the rest of that window, as does who is faster than what follows the first
-//! request. So at most twice the burst can come at once, taken out of the next window's. Who always sends
+//! then nothing saves up the rest of that window. So at most twice the burst can come at once, taken out of the next window's. Who always sends
 //! gets the steady rate and not one more.
 //!
 //! **Whose number.** There is a fixed number of keys, a hash of the identity and the window's number
@@ -30,7 +30,6 @@
 //! instance counts by itself for a while.
 
 use std::cell::Cell;
-use std::rc::Rc;
 
 use super::gcra::Quota;
 use super::store;
@@ -113,11 +112,7 @@ impl Identity {
 
 impl Atomic {
     /// Counts one request, or refuses it. `None`: the store does not say.
-    pub(super) async fn take(
-        self: &Rc<Self>,
-        ports: &impl Ports,
-        identity: &Identity,
-    ) -> Option<Shared> {
+    pub(super) async fn take(&self, ports: &impl Ports, identity: &Identity) -> Option<Shared> {
         let interval_ns = identity.quota.interval_ns();
         let mut latest_ns = 0;
         for _ in 0..COUNT_TRIES_MAX {
@@ -142,7 +137,7 @@ impl Atomic {
 
     /// Counts requests that were let through, and gives the TAT.
     pub(super) async fn tell(
-        self: &Rc<Self>,
+        &self,
         ports: &impl Ports,
         identity: &Identity,
         requests: u64,
@@ -155,11 +150,7 @@ impl Atomic {
     }
 
     /// The TAT, without counting.
-    pub(super) async fn look(
-        self: &Rc<Self>,
-        ports: &impl Ports,
-        identity: &Identity,
-    ) -> Option<u64> {
+    pub(super) async fn look(&self, ports: &impl Ports, identity: &Identity) -> Option<u64> {
         let window = identity.window_at(ports.now_ns());
         let tat_ns = self.add(ports, identity, &window, 0).await?;
         Some(tat_ns.min(ports.now_ns().saturating_add(identity.quota.window_ns())))
@@ -167,7 +158,7 @@ impl Atomic {
 
     /// Adds requests to a window, and gives the TAT that all in it make.
     async fn add(
-        self: &Rc<Self>,
+        &self,
         ports: &impl Ports,
         identity: &Identity,
         window: &Window,
@@ -181,36 +172,39 @@ impl Atomic {
             }
         };
         if count == requests && requests > 0 {
-            self.begin(ports, identity, window);
+            return Some(self.begin(ports, identity, window, count).await);
         }
         Some(identity.tat_ns(window, count))
     }
 
-    /// What is left to do when a window's first request has come; that one need not wait for it.
-    fn begin(self: &Rc<Self>, ports: &impl Ports, identity: &Identity, window: &Window) {
-        let passed_ns = ports.now_ns().saturating_sub(window.start_ns);
+    /// After a window's first requests: adds what passed in it unused, and gives the TAT.
+    async fn begin(
+        &self,
+        ports: &impl Ports,
+        identity: &Identity,
+        window: &Window,
+        count: i64,
+    ) -> u64 {
+        let now_ns = ports.now_ns();
+        let passed_ns = now_ns.saturating_sub(window.start_ns);
         let unused = passed_ns / identity.quota.interval_ns().max(1);
         let unused = i64::try_from(unused).unwrap_or(i64::MAX);
+        // At once: all would use it who come together.
+        if unused > 0 {
+            let _count = self.change(ports, window, unused).await;
+        }
         // Not those that it is carried into, nor those that are carried into it, nor what a clock that
         // is behind takes for one of them.
         let kept = COUNT_AHEAD_MAX + 1;
         let old = (kept..COUNT_WINDOWS - kept).map(|n| identity.key(window.number + n)).collect();
-        let (atomic, identity) = (Rc::clone(self), identity.clone());
-        let window = identity.window(window.number);
+        let end_ns = window.end_ns;
         ports.spawn(async move |ports| {
             // Late, they may be somebody's again.
-            let keeps_up = ports.now_ns() < window.end_ns;
-            if unused > 0
-                && let Some(Some(count)) = atomic.change(ports, &window, unused).await
-            {
-                // Others may have come first, and what they sent is now further ahead.
-                let tat_ns = identity.tat_ns(&window, count);
-                atomic.carry(ports, &identity, window, tat_ns, unused).await;
-            }
-            if keeps_up {
+            if ports.now_ns() < end_ns {
                 remove(ports, old).await;
             }
         });
+        identity.tat_ns(window, count.saturating_add(unused))
     }
 
     /// Changes a window's count, and gives it; `Some(None)`: it is not this identity's alone.
@@ -221,7 +215,7 @@ impl Atomic {
 
     /// Counts those of the last `requests` in a window that reach beyond its end in the next one.
     async fn carry(
-        self: &Rc<Self>,
+        &self,
         ports: &impl Ports,
         identity: &Identity,
         mut window: Window,

@@ -93,7 +93,7 @@ pub struct Limits {
     /// Keeps clients from choosing with whom they share a slot of the store.
     seed: Secret,
     memory: Memory,
-    atomic: Rc<Atomic>,
+    atomic: Atomic,
 }
 
 impl Limits {
@@ -107,7 +107,7 @@ impl Limits {
             counts_in: config.counts_in,
             seed: config.edge_key.clone(),
             memory: Memory::default(),
-            atomic: Rc::default(),
+            atomic: Atomic::default(),
         }
     }
 

@@ -41,14 +41,16 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bid_that_is_let_through_takes_one_operation_and_a_refused_one_none() {
+async fn a_bid_takes_one_operation_or_two_as_the_first_of_a_window_and_a_refused_one_none() {
     let (fake, limits) = (Fake::new(), instance(Quota::new(10, 20)));
     for _ in 0..3 {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        fake.store_operations.set(0);
-        assert!(take(&limits, &fake).await);
-        assert_eq!(fake.store_operations.get(), 1);
-        fake.run_background().await;
+        tokio::time::sleep(Duration::from_millis(60_500)).await;
+        for operations in [2, 1, 1] {
+            fake.store_operations.set(0);
+            assert!(take(&limits, &fake).await);
+            assert_eq!(fake.store_operations.get(), operations);
+            fake.run_background().await;
+        }
     }
     while take(&limits, &fake).await {}
     fake.store_operations.set(0);
