@@ -190,8 +190,17 @@ impl Atomic {
         let unused = passed_ns / identity.quota.interval_ns().max(1);
         let unused = i64::try_from(unused).unwrap_or(i64::MAX);
         // At once: all would use it who come together.
-        if unused > 0 {
-            let _count = self.change(ports, window, unused).await;
+        if unused > 0
+            && let Some(Some(sum)) = self.change(ports, window, unused).await
+        {
+            // Who came first all the same is now further ahead, and may be beyond the end.
+            let beyond_ns = identity.tat_ns(window, sum).saturating_sub(window.end_ns);
+            let beyond = beyond_ns / identity.quota.interval_ns().max(1);
+            let beyond = i64::try_from(beyond).unwrap_or(i64::MAX).min(unused);
+            if beyond > 0 {
+                let next = identity.window(window.number + 1);
+                let _count = self.change(ports, &next, beyond).await;
+            }
         }
         // Not those that it is carried into, nor those that are carried into it, nor what a clock that
         // is behind takes for one of them.
