@@ -36,8 +36,6 @@ type Task = Box<dyn FnOnce(&Fake) -> LocalBoxFuture<'_, ()>>;
 /// All ports.
 pub(crate) struct Fake {
     store: RefCell<BTreeMap<String, Vec<u8>>>,
-    /// Store operations that were begun.
-    pub(crate) store_operations: Cell<usize>,
     store_broken: Cell<bool>,
     store_hangs: Cell<bool>,
     /// The keys of all store operations.
@@ -60,7 +58,6 @@ impl Fake {
     pub(crate) fn new() -> Self {
         Self {
             store: RefCell::default(),
-            store_operations: Cell::new(0),
             store_broken: Cell::new(false),
             store_hangs: Cell::new(false),
             store_asked: RefCell::default(),
@@ -130,7 +127,6 @@ impl Fake {
     }
 
     async fn store_operation(&self, key: &str) -> Result<(), StoreError> {
-        self.store_operations.set(self.store_operations.get() + 1);
         self.store_asked.borrow_mut().push(key.to_owned());
         if self.store_hangs.get() {
             std::future::pending::<()>().await;

@@ -46,18 +46,18 @@ async fn a_bid_takes_one_operation_or_two_as_the_first_of_a_window_and_a_refused
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(60_500)).await;
         for operations in [2, 1, 1] {
-            fake.store_operations.set(0);
+            fake.store_asked.borrow_mut().clear();
             assert!(take(&limits, &fake).await);
-            assert_eq!(fake.store_operations.get(), operations);
+            assert_eq!(fake.store_asked.borrow().len(), operations);
             fake.run_background().await;
         }
     }
     while take(&limits, &fake).await {}
-    fake.store_operations.set(0);
+    fake.store_asked.borrow_mut().clear();
     for _ in 0..1_000 {
         assert!(!take(&limits, &fake).await);
     }
-    assert_eq!(fake.store_operations.get(), 0);
+    assert_eq!(fake.store_asked.borrow().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,10 +132,10 @@ async fn a_slow_store_holds_an_instance_up_once_and_not_for_each_request() {
         assert!(take(&limits, &fake).await);
     }
     assert!(!take(&limits, &fake).await, "it counts by itself");
-    assert_eq!((fake.store_operations.get(), fake.now_ms() - began_ms), (1, STORE_TIMEOUT_MS));
+    assert_eq!((fake.store_asked.borrow().len(), fake.now_ms() - began_ms), (1, STORE_TIMEOUT_MS));
     tokio::time::sleep(Duration::from_millis(COUNT_REST_MS)).await;
     assert!(take(&limits, &fake).await);
-    assert_eq!(fake.store_operations.get(), 2);
+    assert_eq!(fake.store_asked.borrow().len(), 2);
 }
 
 /// Requests as pauses in milliseconds before each, and which instance each comes to.
