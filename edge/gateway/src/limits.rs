@@ -61,6 +61,11 @@ pub const KEY_IDS_MISSED_MAX: NonZeroUsize = NonZeroUsize::new(64).expect("64 is
 /// store takes 20 µs, a networked one a few milliseconds.
 pub const STORE_TIMEOUT_MS: u64 = 250;
 
+/// How long what comes from an address is gathered before the other instances are told of it, in
+/// milliseconds. Long enough for one telling to stand for most of the requests that an instance of Spin's
+/// answers, and short beside the seconds that a quota takes to come back.
+pub const TELL_TOGETHER_MS: u64 = 20;
+
 /// A query as it came, in bytes: the longest cursor and category fit, percent-encoded as usual.
 pub const QUERY_BYTES_MAX: usize = 4_096;
 /// Reading a request's body, in milliseconds, so that a slow sender cannot hold an instance.

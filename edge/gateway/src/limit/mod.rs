@@ -16,6 +16,7 @@ mod memory;
 mod store;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 pub use gcra::{Quota, Verdict};
 
@@ -23,6 +24,7 @@ use self::atomic::{Atomic, Identity};
 use self::memory::{Memory, Untold};
 use self::store::{Place, Slot};
 use crate::config::{Config, Secret};
+use crate::limits::TELL_TOGETHER_MS;
 use crate::log;
 use crate::ports::Ports;
 
@@ -146,13 +148,15 @@ impl Limits {
             _ if !to_tell => {}
             // At once: of many requests that come together to as many instances, all would pass before
             // the first of them is told.
-            Some(slot) => self.tell(ports, limiter, identity, Some(slot)).await,
+            Some(slot) => {
+                let mut asked = Some(slot);
+                while self.is_to_tell(limiter, identity)
+                    && self.tell(ports, limiter, identity, asked.take()).await
+                {}
+            }
             None => {
                 let (limits, identity) = (Rc::clone(self), identity.to_owned());
-                ports.spawn(async move |ports| match limits.counts_in {
-                    CountsIn::Atomic => limits.tell_atomically(ports, limiter, &identity).await,
-                    _ => limits.tell(ports, limiter, &identity, None).await,
-                });
+                ports.spawn(async move |ports| limits.tell_later(ports, limiter, &identity).await);
             }
         }
         Ok(())
@@ -178,20 +182,43 @@ impl Limits {
         })
     }
 
-    /// Tells the store what was counted here, until there is nothing more, and learns what others
-    /// counted.
-    async fn tell_atomically(&self, ports: &impl Ports, limiter: Limiter, identity: &str) {
-        while let Some(untold) = self.memory.change(limiter, identity, |count| {
-            count.telling = count.untold.is_some();
-            count.untold.take()
-        }) {
-            let interval_ns = self.quota(limiter).interval_ns().max(1);
-            let requests = untold.charged_ns.div_ceil(interval_ns);
-            let numbers = self.numbers(limiter, identity);
-            if let Some(tat_ns) = self.atomic.tell(ports, &numbers, requests).await {
-                self.memory.learn(limiter, identity, tat_ns);
+    /// Tells the store what was counted here, until there is nothing more.
+    async fn tell_later(&self, ports: &impl Ports, limiter: Limiter, identity: &str) {
+        while self.is_to_tell(limiter, identity) {
+            // Many bids come from an address, and each need not be told by itself.
+            if limiter == Limiter::Address {
+                ports.sleep(Duration::from_millis(TELL_TOGETHER_MS)).await;
+            }
+            let told = match self.counts_in {
+                CountsIn::Atomic => self.tell_atomically(ports, limiter, identity).await,
+                _ => self.tell(ports, limiter, identity, None).await,
+            };
+            if !told {
+                return;
             }
         }
+    }
+
+    /// Whether something was counted that the store does not know.
+    fn is_to_tell(&self, limiter: Limiter, identity: &str) -> bool {
+        self.memory.change(limiter, identity, |count| {
+            count.telling = count.untold.is_some();
+            count.telling
+        })
+    }
+
+    /// Tells the store of numbers what was counted here, and learns what others counted. Whether that
+    /// can go on.
+    async fn tell_atomically(&self, ports: &impl Ports, limiter: Limiter, identity: &str) -> bool {
+        let untold = self.memory.change(limiter, identity, |count| count.untold.take());
+        let Some(untold) = untold else { return true };
+        let interval_ns = self.quota(limiter).interval_ns().max(1);
+        let requests = untold.charged_ns.div_ceil(interval_ns);
+        let numbers = self.numbers(limiter, identity);
+        if let Some(tat_ns) = self.atomic.tell(ports, &numbers, requests).await {
+            self.memory.learn(limiter, identity, tat_ns);
+        }
+        true
     }
 
     fn numbers(&self, limiter: Limiter, identity: &str) -> Identity {
@@ -243,41 +270,41 @@ impl Limits {
         }
     }
 
-    /// Tells the store what was counted here, until there is nothing more, and learns what others
-    /// counted. `asked` is what it had a moment ago, if that is known.
+    /// Tells the store what was counted here, and learns what others counted. `asked` is what it had a
+    /// moment ago, if that is known. Whether that can go on: what a store that fails was not told is not
+    /// kept for later.
     async fn tell(
         &self,
         ports: &impl Ports,
         limiter: Limiter,
         identity: &str,
-        mut asked: Option<Slot>,
-    ) {
+        asked: Option<Slot>,
+    ) -> bool {
         let place = Place::of(self.seed.expose(), limiter.name(), identity);
-        while self.memory.change(limiter, identity, |count| {
-            count.telling = count.untold.is_some();
-            count.telling
-        }) {
-            let slot = match asked.take() {
-                Some(slot) => Ok(slot),
-                None => store::read(ports, &place).await,
-            };
-            let untold = self.memory.change(limiter, identity, |count| {
-                count.telling = slot.is_ok();
-                count.untold.take()
-            });
-            let slot = match slot {
-                Ok(slot) => slot,
-                Err(error) => return log::warn("cannot read a rate limit", &[("error", &error)]),
-            };
-            let Some(Untold { since_ns, charged_ns }) = untold else { return };
-            let theirs_ns = slot.tat_ns(&place).unwrap_or_default();
-            let tat_ns = theirs_ns.max(since_ns).saturating_add(charged_ns);
-            self.memory.learn(limiter, identity, tat_ns);
-            let slot = slot.with(&place, tat_ns, ports.now_ns());
-            if let Err(error) = store::write(ports, &place, &slot).await {
-                log::warn("cannot write a rate limit", &[("error", &error)]);
+        let slot = match asked {
+            Some(slot) => Ok(slot),
+            None => store::read(ports, &place).await,
+        };
+        let untold = self.memory.change(limiter, identity, |count| {
+            count.telling = slot.is_ok();
+            count.untold.take()
+        });
+        let slot = match slot {
+            Ok(slot) => slot,
+            Err(error) => {
+                log::warn("cannot read a rate limit", &[("error", &error)]);
+                return false;
             }
+        };
+        let Some(Untold { since_ns, charged_ns }) = untold else { return true };
+        let theirs_ns = slot.tat_ns(&place).unwrap_or_default();
+        let tat_ns = theirs_ns.max(since_ns).saturating_add(charged_ns);
+        self.memory.learn(limiter, identity, tat_ns);
+        let slot = slot.with(&place, tat_ns, ports.now_ns());
+        if let Err(error) = store::write(ports, &place, &slot).await {
+            log::warn("cannot write a rate limit", &[("error", &error)]);
         }
+        true
     }
 
     const fn quota(&self, limiter: Limiter) -> Quota {

@@ -172,3 +172,26 @@ async fn who_waits_for_the_store_is_not_refused_for_what_others_did_meanwhile() 
     // Allowed by what is known when it comes, and by what is known when the store does not answer.
     assert_eq!(take(&limits, &fake, "ada").await, Ok(()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_from_an_address_is_told_together_and_soon() {
+    let fake = Fake::new();
+    let (here, there) = (instance(CountsIn::KeyValue), instance(CountsIn::KeyValue));
+    let bids = async |count: usize| {
+        for _ in 0..count {
+            assert_eq!(here.take(&fake, Limiter::Address, "a", Share::Later).await, Ok(()));
+        }
+    };
+    bids(100).await;
+    let more = async {
+        tokio::time::sleep(Duration::from_millis(TELL_TOGETHER_MS / 2)).await;
+        bids(99).await;
+    };
+    assert_eq!(tokio::join!(fake.run_background(), more).0, 1);
+    assert_eq!(fake.store_asked.borrow().len(), 2, "read once and written once");
+    for _ in 0..2 {
+        let passes = there.take(&fake, Limiter::Address, "a", Share::First).await;
+        assert_eq!(passes, Ok(()), "200 at once, and one came back meanwhile");
+    }
+    assert!(there.take(&fake, Limiter::Address, "a", Share::First).await.is_err());
+}
