@@ -219,9 +219,8 @@ impl<G: Fn(&'static str) -> Option<String>> Reader<G> {
         match self.optional("counts_in").as_str() {
             "memory" => CountsIn::Memory,
             "key-value" => CountsIn::KeyValue,
-            "atomic" => CountsIn::Atomic,
             _ => {
-                self.fault("counts_in", "must be memory, key-value or atomic");
+                self.fault("counts_in", "must be memory or key-value");
                 CountsIn::KeyValue
             }
         }

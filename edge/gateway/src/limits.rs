@@ -79,19 +79,6 @@ pub const LIMIT_IDENTITIES_MAX: usize = 65_536;
 pub const LIMIT_SLOTS: u64 = 16_384;
 /// Identities in one slot.
 pub const LIMIT_SLOT_ENTRIES_MAX: usize = 8;
-/// Identities that one rate limiter tells apart where counts are atomic. Two of 1,000 that are busy in the
-/// same seconds meet in eight windows of a thousand, and then each instance counts them by itself.
-pub const COUNT_SLOTS: u64 = 65_536;
-/// Windows whose numbers are kept apart: 16 keys of some 40 bytes for each identity, of which the busy
-/// have three. Who comes back after a pause meets an old number of theirs once in as many times.
-pub const COUNT_WINDOWS: u64 = 16;
-/// Windows that a count is carried ahead: as far as one burst on top of another reaches.
-pub const COUNT_AHEAD_MAX: u64 = 2;
-/// How often a request that others had to make room for is tried: each of them takes but an operation.
-pub const COUNT_TRIES_MAX: usize = 3;
-/// How long a store that was slow or failed is left alone, in milliseconds: it may have held up all
-/// requests of an instance, and shall not do so more than once in the time of a few bids.
-pub const COUNT_REST_MS: u64 = 5_000;
 /// Largest configurable rate a second, and burst.
 pub const RATE_MAX: u64 = 1_000_000;
 

@@ -19,18 +19,12 @@ use crate::limits::STORE_TIMEOUT_MS;
 #[error("the key-value store failed: {0}")]
 pub struct StoreError(pub String);
 
-/// A store shared by all instances of one host.
+/// A store shared by all instances of one host, without compare-and-swap.
 pub trait KeyValue {
     /// The value of `key`.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Sets the value of `key`.
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
-    /// Adds to the number at `key`, or to 0 where there is none, and gives the sum; nothing comes in
-    /// between. What `set` has written is no such number. Under the runtime this and [`Self::delete_many`]
-    /// block the instance.
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError>;
-    /// Removes what is there of `keys`.
-    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError>;
 }
 
 /// What a store operation gives, or a failure once [`STORE_TIMEOUT_MS`] have passed: a store that hangs

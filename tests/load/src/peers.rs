@@ -47,10 +47,6 @@ pub enum Peer {
     Forwarder,
     /// A component that only forwards, written as Spin's SDK has it, in the same way.
     ForwarderSdk,
-    /// As with Spin's reuse, but counting by the store's atomic numbers.
-    GavelHostAtomic,
-    /// The same with a store across a network.
-    GavelHostAtomicSlow,
     /// `spin up`, where Spin is installed.
     Spin,
 }
@@ -89,8 +85,6 @@ impl Peer {
             Self::GavelHostSlowStore => "gavel-host, slow store",
             Self::Forwarder => "bare forwarder, Spin's reuse",
             Self::ForwarderSdk => "SDK forwarder, Spin's reuse",
-            Self::GavelHostAtomic => "gavel-host, atomic",
-            Self::GavelHostAtomicSlow => "gavel-host, atomic, slow",
             Self::Spin => "Spin",
         }
     }
@@ -125,11 +119,9 @@ impl Peer {
             Self::Haproxy => first_line(&haproxy::program()?, "-v"),
             Self::Envoy => first_line(&envoy::program(), "--version"),
             Self::Nginx => first_line(&nginx::program(), "-v"),
-            Self::GavelHost
-            | Self::GavelHostSpinReuse
-            | Self::GavelHostSlowStore
-            | Self::GavelHostAtomic
-            | Self::GavelHostAtomicSlow => first_line(setup.gavel_host, "--version"),
+            Self::GavelHost | Self::GavelHostSpinReuse | Self::GavelHostSlowStore => {
+                first_line(setup.gavel_host, "--version")
+            }
             Self::Forwarder | Self::ForwarderSdk => {
                 gavel::forwarder_component(self == Self::ForwarderSdk)?;
                 first_line(setup.gavel_host, "--version")
@@ -154,10 +146,6 @@ impl Peer {
             Self::GavelHostSlowStore => gavel::host(setup, limits, listen, dir, &gavel::SLOW_STORE),
             Self::Forwarder => gavel::forwarder(setup, listen, dir, false),
             Self::ForwarderSdk => gavel::forwarder(setup, listen, dir, true),
-            Self::GavelHostAtomic => gavel::host(setup, limits, listen, dir, &gavel::SPIN_ATOMIC),
-            Self::GavelHostAtomicSlow => {
-                gavel::host(setup, limits, listen, dir, &gavel::SLOW_ATOMIC)
-            }
             Self::Spin => gavel::spin(setup, limits, listen, dir),
         }
     }

@@ -29,7 +29,7 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn new(config: &Config) -> Self {
-        let shared = config.counts_in != CountsIn::Memory;
+        let shared = config.counts_in == CountsIn::KeyValue;
         Self { seal: shared.then(|| Seal::of("a verified token", &config.edge_key)) }
     }
 

@@ -51,13 +51,7 @@ impl Quota {
         self.window_ns().div_ceil(1_000_000_000)
     }
 
-    /// Nanoseconds in which one more is allowed.
-    pub(super) const fn interval_ns(&self) -> u64 {
-        self.interval_ns
-    }
-
-    /// Nanoseconds in which a used-up quota is whole again: as many intervals as the burst has requests.
-    pub(super) const fn window_ns(&self) -> u64 {
+    const fn window_ns(&self) -> u64 {
         self.interval_ns.saturating_mul(self.burst)
     }
 

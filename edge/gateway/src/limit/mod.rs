@@ -3,14 +3,12 @@
 //! An instance counts in its own memory, which is exact where it lives long and is the only one that an
 //! identity comes to: so it is for users, and for addresses without a token, under `gavel-host --instances
 //! per-core`. Where instances are many or short-lived, as in Spin, they share their counts through the
-//! key-value store. By its values ([`CountsIn::KeyValue`], [`store`]): what others counted is read, and
-//! what this one counted written, before a request is let through or just afterwards ([`Share`]); what
-//! several instances let through between reading and writing may count as one. Or by its atomic numbers
-//! ([`CountsIn::Atomic`], [`atomic`]), which lose nothing, but which no bound holds for. A store that
-//! fails limits nobody beyond what the instance itself has seen: an auction goes on without its limiter
-//! rather than stop with it.
+//! key-value store ([`CountsIn::KeyValue`]): what others counted is asked for, and what this one counted
+//! told, before a request is let through or just afterwards ([`Share`]). The store has no
+//! compare-and-swap, so what several instances let through between asking and telling may count as one.
+//! A store that fails or hangs limits nobody beyond what the instance itself has seen: an auction goes on
+//! without its limiter rather than stop with it.
 
-mod atomic;
 mod gcra;
 mod memory;
 mod store;
@@ -20,7 +18,6 @@ use std::time::Duration;
 
 pub use gcra::{Quota, Verdict};
 
-use self::atomic::{Atomic, Identity};
 use self::memory::{Memory, Untold};
 use self::store::{Place, Slot};
 use crate::config::{Config, Secret};
@@ -70,10 +67,8 @@ pub struct Denied {
 pub enum CountsIn {
     /// In the instance: it lives long, and no user's requests come to another one.
     Memory,
-    /// In the key-value store as well, by reading and writing: instances are many or short-lived.
+    /// In the key-value store as well: instances are many or short-lived.
     KeyValue,
-    /// In the key-value store as well, by its atomic numbers: the same, and the store never hangs.
-    Atomic,
 }
 
 /// When others' counts are asked for, where they are shared.
@@ -95,7 +90,6 @@ pub struct Limits {
     /// Keeps clients from choosing with whom they share a slot of the store.
     seed: Secret,
     memory: Memory,
-    atomic: Atomic,
 }
 
 impl Limits {
@@ -109,7 +103,6 @@ impl Limits {
             counts_in: config.counts_in,
             seed: config.edge_key.clone(),
             memory: Memory::default(),
-            atomic: Atomic::default(),
         }
     }
 
@@ -121,11 +114,6 @@ impl Limits {
         identity: &str,
         share: Share,
     ) -> Result<(), Denied> {
-        if (self.counts_in, share) == (CountsIn::Atomic, Share::First)
-            && let Some(verdict) = self.take_atomically(ports, limiter, identity).await
-        {
-            return verdict;
-        }
         let asked = self.ask(ports, limiter, identity, share).await?;
         // Only now: to an older time, what was noted while this one waited would look like use of all
         // the quota.
@@ -133,10 +121,7 @@ impl Limits {
         let to_tell = self.memory.change(limiter, identity, |count| {
             let before_ns = count.tat_ns.max(now_ns);
             count.tat_ns = self.decide(limiter, count.tat_ns, now_ns)?;
-            // What the store of numbers did not say before is not told to it either.
-            if self.counts_in == CountsIn::Memory
-                || (self.counts_in, share) == (CountsIn::Atomic, Share::First)
-            {
+            if self.counts_in == CountsIn::Memory {
                 return Ok(false);
             }
             let charged_ns = count.tat_ns.saturating_sub(before_ns);
@@ -162,26 +147,6 @@ impl Limits {
         Ok(())
     }
 
-    /// Lets the store count; `None` where that is not possible. Who is over the limit by what is known here
-    /// is refused without asking.
-    async fn take_atomically(
-        &self,
-        ports: &impl Ports,
-        limiter: Limiter,
-        identity: &str,
-    ) -> Option<Result<(), Denied>> {
-        let known_ns = self.memory.get(limiter, identity).tat_ns;
-        if let Err(denied) = self.decide(limiter, known_ns, ports.now_ns()) {
-            return Some(Err(denied));
-        }
-        let shared = self.atomic.take(ports, &self.numbers(limiter, identity)).await?;
-        self.memory.learn(limiter, identity, shared.tat_ns);
-        Some(match shared.refused_for_ns {
-            None => Ok(()),
-            Some(refused_for_ns) => Err(self.denied(limiter, refused_for_ns)),
-        })
-    }
-
     /// Tells the store what was counted here, until there is nothing more.
     async fn tell_later(&self, ports: &impl Ports, limiter: Limiter, identity: &str) {
         while self.is_to_tell(limiter, identity) {
@@ -189,11 +154,7 @@ impl Limits {
             if limiter == Limiter::Address {
                 ports.sleep(Duration::from_millis(TELL_TOGETHER_MS)).await;
             }
-            let told = match self.counts_in {
-                CountsIn::Atomic => self.tell_atomically(ports, limiter, identity).await,
-                _ => self.tell(ports, limiter, identity, None).await,
-            };
-            if !told {
+            if !self.tell(ports, limiter, identity, None).await {
                 return;
             }
         }
@@ -207,24 +168,6 @@ impl Limits {
         })
     }
 
-    /// Tells the store of numbers what was counted here, and learns what others counted. Whether that
-    /// can go on.
-    async fn tell_atomically(&self, ports: &impl Ports, limiter: Limiter, identity: &str) -> bool {
-        let untold = self.memory.change(limiter, identity, |count| count.untold.take());
-        let Some(untold) = untold else { return true };
-        let interval_ns = self.quota(limiter).interval_ns().max(1);
-        let requests = untold.charged_ns.div_ceil(interval_ns);
-        let numbers = self.numbers(limiter, identity);
-        if let Some(tat_ns) = self.atomic.tell(ports, &numbers, requests).await {
-            self.memory.learn(limiter, identity, tat_ns);
-        }
-        true
-    }
-
-    fn numbers(&self, limiter: Limiter, identity: &str) -> Identity {
-        Identity::of(self.seed.expose(), limiter.name(), identity, self.quota(limiter))
-    }
-
     /// Refuses if [`Self::take`] would, without counting.
     pub async fn peek(
         &self,
@@ -233,11 +176,6 @@ impl Limits {
         identity: &str,
     ) -> Result<(), Denied> {
         self.ask(ports, limiter, identity, Share::First).await?;
-        if self.counts_in == CountsIn::Atomic
-            && let Some(tat_ns) = self.atomic.look(ports, &self.numbers(limiter, identity)).await
-        {
-            self.memory.learn(limiter, identity, tat_ns);
-        }
         let known = self.memory.get(limiter, identity);
         self.decide(limiter, known.tat_ns, ports.now_ns()).map(drop)
     }
@@ -251,7 +189,7 @@ impl Limits {
         identity: &str,
         share: Share,
     ) -> Result<Option<Slot>, Denied> {
-        if self.counts_in != CountsIn::KeyValue || share == Share::Later {
+        if self.counts_in == CountsIn::Memory || share == Share::Later {
             return Ok(None);
         }
         self.decide(limiter, self.memory.get(limiter, identity).tat_ns, ports.now_ns())?;

@@ -21,7 +21,14 @@ pub(super) struct Place {
 impl Place {
     /// The place of `identity` in the limiter called `limiter`.
     pub(super) fn of(seed: &[u8], limiter: &str, identity: &str) -> Self {
-        let [slot, tag] = hash(seed, limiter, identity);
+        let mut hash = Sha256::new();
+        for part in [seed, limiter.as_bytes(), identity.as_bytes()] {
+            // Lengths in 64 bits, so that native code and WebAssembly agree.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let (slot, tag) = (number(&digest, 0), number(&digest, 8));
         Self { key: format!("limit/{limiter}/{}", slot % LIMIT_SLOTS), tag }
     }
 }
@@ -49,18 +56,6 @@ impl Slot {
         self.0.push((place.tag, tat_ns));
         self
     }
-}
-
-/// Two numbers for `identity` in the limiter called `limiter` that nobody without the seed can foresee.
-pub(super) fn hash(seed: &[u8], limiter: &str, identity: &str) -> [u64; 2] {
-    let mut hash = Sha256::new();
-    for part in [seed, limiter.as_bytes(), identity.as_bytes()] {
-        // Lengths in 64 bits, so that native code and WebAssembly agree.
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    [number(&digest, 0), number(&digest, 8)]
 }
 
 /// Reads the slot of `place`.

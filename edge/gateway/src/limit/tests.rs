@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::limits::{COUNT_SLOTS, LIMIT_SLOTS, STORE_TIMEOUT_MS};
+use crate::limits::{LIMIT_SLOTS, STORE_TIMEOUT_MS};
 use crate::ports::Clock as _;
 use crate::testing::{Fake, config};
 
@@ -19,7 +19,7 @@ async fn take(limits: &Rc<Limits>, fake: &Fake, user: &str) -> Result<(), Denied
 
 #[tokio::test(start_paused = true)]
 async fn each_identity_has_its_own_quota_in_each_limiter() {
-    for counts_in in [CountsIn::Memory, CountsIn::KeyValue, CountsIn::Atomic] {
+    for counts_in in [CountsIn::Memory, CountsIn::KeyValue] {
         let (fake, limits) = (Fake::new(), instance(counts_in));
         for _ in 0..20 {
             assert_eq!(take(&limits, &fake, "ada").await, Ok(()));
@@ -59,38 +59,32 @@ async fn who_counts_in_memory_never_asks_the_store() {
 
 #[tokio::test(start_paused = true)]
 async fn instances_that_share_their_counts_let_through_what_one_would() {
-    for counts_in in [CountsIn::KeyValue, CountsIn::Atomic] {
-        let fake = Fake::new();
-        let instances: Vec<_> = (0..7).map(|_| instance(counts_in)).collect();
-        let mut allowed = 0;
-        for limits in instances.iter().cycle().take(70) {
-            allowed += u32::from(take(limits, &fake, "ada").await.is_ok());
-        }
-        assert_eq!(allowed, 20);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let fresh = instance(counts_in);
-        assert_eq!(take(&fresh, &fake, "ada").await, Ok(()));
-        assert!(take(&instances[0], &fake, "ada").await.is_err());
-        // What is left to do is to remove old numbers: each was told before it was let through.
-        let to_remove = usize::from(counts_in == CountsIn::Atomic);
-        assert!(fake.run_background().await <= to_remove * 2);
+    let fake = Fake::new();
+    let instances: Vec<_> = (0..7).map(|_| instance(CountsIn::KeyValue)).collect();
+    let mut allowed = 0;
+    for limits in instances.iter().cycle().take(70) {
+        allowed += u32::from(take(limits, &fake, "ada").await.is_ok());
     }
+    assert_eq!(allowed, 20);
+    assert_eq!(fake.run_background().await, 0, "each was told before it was let through");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let fresh = instance(CountsIn::KeyValue);
+    assert_eq!(take(&fresh, &fake, "ada").await, Ok(()));
+    assert!(take(&instances[0], &fake, "ada").await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_asks_later_lets_one_request_through_and_then_knows() {
-    for counts_in in [CountsIn::KeyValue, CountsIn::Atomic] {
-        let fake = Fake::new();
-        let (here, there) = (instance(counts_in), instance(counts_in));
-        for _ in 0..20 {
-            assert_eq!(here.take(&fake, Limiter::User, "ada", Share::Later).await, Ok(()));
-        }
-        assert_eq!(fake.run_background().await, 1, "all is told at once");
-        assert_eq!(there.take(&fake, Limiter::User, "ada", Share::Later).await, Ok(()));
-        fake.run_background().await;
-        assert!(there.take(&fake, Limiter::User, "ada", Share::Later).await.is_err());
-        assert!(take(&instance(counts_in), &fake, "ada").await.is_err());
+    let fake = Fake::new();
+    let (here, there) = (instance(CountsIn::KeyValue), instance(CountsIn::KeyValue));
+    for _ in 0..20 {
+        assert_eq!(here.take(&fake, Limiter::User, "ada", Share::Later).await, Ok(()));
     }
+    assert_eq!(fake.run_background().await, 1, "all is told at once");
+    assert_eq!(there.take(&fake, Limiter::User, "ada", Share::Later).await, Ok(()));
+    fake.run_background().await;
+    assert!(there.take(&fake, Limiter::User, "ada", Share::Later).await.is_err());
+    assert!(take(&instance(CountsIn::KeyValue), &fake, "ada").await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,33 +112,20 @@ async fn what_is_counted_while_the_store_is_told_is_told_as_well() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_identities_cannot_grow_the_store_without_bound() {
-    // Of a slot's windows, those of the last seconds stay.
-    for (counts_in, keys_max) in
-        [(CountsIn::KeyValue, LIMIT_SLOTS), (CountsIn::Atomic, COUNT_SLOTS)]
-    {
-        let (fake, limits) = (Fake::new(), instance(counts_in));
-        for number in 0..40_000 {
-            let _verdict =
-                limits.take(&fake, Limiter::Address, &number.to_string(), Share::First).await;
-            fake.run_background().await;
-            if number % 10_000 == 0 {
-                tokio::time::sleep(Duration::from_millis(1_500)).await;
-            }
-        }
-        let keys: BTreeSet<String> = fake.stored_keys();
-        assert!(u64::try_from(keys.len()).unwrap() <= keys_max, "{} keys", keys.len());
+    let (fake, limits) = (Fake::new(), instance(CountsIn::KeyValue));
+    for number in 0..40_000 {
+        let _verdict =
+            limits.take(&fake, Limiter::Address, &number.to_string(), Share::First).await;
+        fake.run_background().await;
     }
+    let keys: BTreeSet<String> = fake.stored_keys();
+    assert!(u64::try_from(keys.len()).unwrap() <= LIMIT_SLOTS, "{} keys", keys.len());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_or_hangs_leaves_what_the_instance_counts_itself() {
-    for (hangs, counts_in) in [
-        (false, CountsIn::KeyValue),
-        (true, CountsIn::KeyValue),
-        (false, CountsIn::Atomic),
-        (true, CountsIn::Atomic),
-    ] {
-        let (fake, limits) = (Fake::new(), instance(counts_in));
+    for hangs in [false, true] {
+        let (fake, limits) = (Fake::new(), instance(CountsIn::KeyValue));
         if hangs {
             fake.hang_store();
         } else {

@@ -131,16 +131,12 @@ impl Fake {
         if self.store_hangs.get() {
             std::future::pending::<()>().await;
         }
-        self.store_delay().await;
-        if self.store_broken.get() { Err(StoreError("broken".to_owned())) } else { Ok(()) }
-    }
-
-    async fn store_delay(&self) {
         let latency_ms = self.store_latency_ms.get();
         if latency_ms > 0 {
             let micros = self.next_random() % (latency_ms * 1_000);
             tokio::time::sleep(Duration::from_micros(micros)).await;
         }
+        if self.store_broken.get() { Err(StoreError("broken".to_owned())) } else { Ok(()) }
     }
 }
 
@@ -153,29 +149,6 @@ impl KeyValue for Fake {
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         self.store_operation(key).await?;
         self.store.borrow_mut().insert(key.to_owned(), value.to_vec());
-        Ok(())
-    }
-
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
-        // Time passes before the store does it, and before that is known.
-        self.store_operation(key).await?;
-        let sum = {
-            let mut store = self.store.borrow_mut();
-            let value = store.entry(key.to_owned()).or_insert_with(|| vec![0; 8]);
-            let sum = i64::from_le_bytes(value.as_slice().try_into().unwrap()) + delta;
-            *value = sum.to_le_bytes().to_vec();
-            sum
-        };
-        self.store_delay().await;
-        Ok(sum)
-    }
-
-    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
-        self.store_operation(&keys.join(" ")).await?;
-        let mut store = self.store.borrow_mut();
-        for key in keys {
-            store.remove(key);
-        }
         Ok(())
     }
 }

@@ -30,13 +30,13 @@ pub struct KeyValueGrant {
 /// An open store, as a guest holds it.
 #[derive(Debug)]
 pub struct OpenStore {
-    pub(super) label: String,
+    label: String,
 }
 
 /// A guest instance's stores: its rights and how many it holds open.
 #[derive(Debug)]
 pub struct KeyValueState {
-    pub(super) grant: KeyValueGrant,
+    grant: KeyValueGrant,
     open_count: usize,
 }
 
@@ -65,10 +65,7 @@ impl HasData for KeyValue {
 }
 
 impl KeyValueView<'_> {
-    pub(super) fn open(
-        &mut self,
-        label: String,
-    ) -> wasmtime::Result<Result<Resource<OpenStore>, Error>> {
+    fn open(&mut self, label: String) -> wasmtime::Result<Result<Resource<OpenStore>, Error>> {
         if !self.state.grant.allowed.contains(&label) {
             tracing::warn!(store = label, "component may not open this key-value store");
             return Ok(Err(Error::AccessDenied));
@@ -80,19 +77,15 @@ impl KeyValueView<'_> {
         self.state.open_count += 1;
         Ok(Ok(store))
     }
-
-    pub(super) fn close(&mut self, store: Resource<OpenStore>) -> wasmtime::Result<()> {
-        self.table.delete(store)?;
-        self.state.open_count = self.state.open_count.saturating_sub(1);
-        Ok(())
-    }
 }
 
 impl Host for KeyValueView<'_> {}
 
 impl HostStore for KeyValueView<'_> {
     fn drop(&mut self, store: Resource<OpenStore>) -> wasmtime::Result<()> {
-        self.close(store)
+        self.table.delete(store)?;
+        self.state.open_count = self.state.open_count.saturating_sub(1);
+        Ok(())
     }
 }
 
@@ -115,7 +108,7 @@ async fn with_store<T, R>(
 }
 
 /// The guest learns that it failed and which limit it broke; the details of a fault go to the log.
-pub(super) fn to_guest(error: &StoreError) -> Error {
+fn to_guest(error: &StoreError) -> Error {
     if let StoreError::Sqlite(source) = error {
         tracing::error!(error = %source, "key-value store failed");
     }

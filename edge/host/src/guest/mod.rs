@@ -14,5 +14,4 @@ pub mod per_core;
 pub mod state;
 pub mod store;
 pub mod variables;
-mod wasi_key_value;
 pub mod worker;

@@ -91,12 +91,10 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    let stores: fn(&mut Guest) -> KeyValueView<'_> =
-        |guest| KeyValueView { state: &mut guest.key_value, table: &mut guest.table };
-    bindings::key_value::add_to_linker::<_, KeyValue>(&mut linker, stores)?;
-    bindings::wasi_key_value::store::add_to_linker::<_, KeyValue>(&mut linker, stores)?;
-    bindings::wasi_key_value::atomics::add_to_linker::<_, KeyValue>(&mut linker, stores)?;
-    bindings::wasi_key_value::batch::add_to_linker::<_, KeyValue>(&mut linker, stores)?;
+    bindings::key_value::add_to_linker::<_, KeyValue>(&mut linker, |guest| KeyValueView {
+        state: &mut guest.key_value,
+        table: &mut guest.table,
+    })?;
     bindings::variables::add_to_linker::<_, Variables>(&mut linker, |guest| {
         VariablesView(&guest.variables)
     })?;

@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::limits::{KEY_BYTES_MAX, KEYS_LISTED_MAX, STORE_BUSY_TIMEOUT, VALUE_BYTES_MAX};
 
@@ -25,9 +25,6 @@ pub enum StoreError {
     /// A value beyond [`VALUE_BYTES_MAX`].
     #[error("value has {0} bytes; the limit is {VALUE_BYTES_MAX}")]
     ValueTooLarge(usize),
-    /// The value is none that [`Stores::increment`] has made, or the sum is beyond 64 bits.
-    #[error("the value is no number that can grow so much")]
-    NoNumber,
     /// More keys than [`KEYS_LISTED_MAX`].
     #[error("store has more than {KEYS_LISTED_MAX} keys")]
     TooManyKeys,
@@ -69,7 +66,10 @@ impl Stores {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn get(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        value(&self.lock(), store, key)
+        let connection = self.lock();
+        let mut query = connection
+            .prepare_cached("SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2")?;
+        Ok(query.query_row(params![store, key], |row| row.get(0)).optional()?)
     }
 
     /// Sets `key` to `value`, replacing what was there.
@@ -77,38 +77,19 @@ impl Stores {
     /// # Errors
     /// Too long a key or value, or [`StoreError::Sqlite`].
     pub fn set(&self, store: &str, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        put(&self.lock(), store, key, value)
-    }
-
-    /// Sets all of them, or none.
-    ///
-    /// # Errors
-    /// Too long a key or value, or [`StoreError::Sqlite`].
-    pub fn set_many(&self, store: &str, values: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-        let mut connection = self.lock();
-        let all = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (key, value) in values {
-            put(&all, store, key, value)?;
+        if key.len() > KEY_BYTES_MAX {
+            return Err(StoreError::KeyTooLong(key.len()));
         }
-        Ok(all.commit()?)
-    }
-
-    /// Adds `delta` to the number at `key`, or to 0 where there is none, and gives the sum. Nothing of
-    /// this or another process comes in between.
-    ///
-    /// # Errors
-    /// [`StoreError::NoNumber`], too long a key, or [`StoreError::Sqlite`].
-    pub fn increment(&self, store: &str, key: &str, delta: i64) -> Result<i64, StoreError> {
-        let mut connection = self.lock();
-        let all = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before = match value(&all, store, key)? {
-            None => 0,
-            Some(bytes) => i64::from_le_bytes(bytes.try_into().map_err(|_| StoreError::NoNumber)?),
-        };
-        let sum = before.checked_add(delta).ok_or(StoreError::NoNumber)?;
-        put(&all, store, key, &sum.to_le_bytes())?;
-        all.commit()?;
-        Ok(sum)
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(StoreError::ValueTooLarge(value.len()));
+        }
+        let connection = self.lock();
+        let mut upsert = connection.prepare_cached(
+            "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
+             ON CONFLICT (store, key) DO UPDATE SET value = excluded.value",
+        )?;
+        upsert.execute(params![store, key, value])?;
+        Ok(())
     }
 
     /// Removes `key`; no error if it has no value.
@@ -116,20 +97,11 @@ impl Stores {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn delete(&self, store: &str, key: &str) -> Result<(), StoreError> {
-        remove(&self.lock(), store, key)
-    }
-
-    /// Removes all of them, or none; no error if they have no value.
-    ///
-    /// # Errors
-    /// [`StoreError::Sqlite`].
-    pub fn delete_many(&self, store: &str, keys: &[String]) -> Result<(), StoreError> {
-        let mut connection = self.lock();
-        let all = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for key in keys {
-            remove(&all, store, key)?;
-        }
-        Ok(all.commit()?)
+        let connection = self.lock();
+        let mut delete = connection
+            .prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?;
+        delete.execute(params![store, key])?;
+        Ok(())
     }
 
     /// Whether `key` has a value.
@@ -165,34 +137,6 @@ impl Stores {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn value(connection: &Connection, store: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let mut query = connection
-        .prepare_cached("SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2")?;
-    Ok(query.query_row(params![store, key], |row| row.get(0)).optional()?)
-}
-
-fn put(connection: &Connection, store: &str, key: &str, value: &[u8]) -> Result<(), StoreError> {
-    if key.len() > KEY_BYTES_MAX {
-        return Err(StoreError::KeyTooLong(key.len()));
-    }
-    if value.len() > VALUE_BYTES_MAX {
-        return Err(StoreError::ValueTooLarge(value.len()));
-    }
-    let mut upsert = connection.prepare_cached(
-        "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
-         ON CONFLICT (store, key) DO UPDATE SET value = excluded.value",
-    )?;
-    upsert.execute(params![store, key, value])?;
-    Ok(())
-}
-
-fn remove(connection: &Connection, store: &str, key: &str) -> Result<(), StoreError> {
-    let mut delete =
-        connection.prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?;
-    delete.execute(params![store, key])?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -244,45 +188,5 @@ mod tests {
         let path = folder.path().join("kv.db");
         Stores::open(&path).unwrap().set("default", "k", b"v").unwrap();
         assert_eq!(Stores::open(&path).unwrap().get("default", "k").unwrap().unwrap(), b"v");
-    }
-    #[test]
-    fn a_number_grows_by_exactly_what_was_added_whoever_adds_at_the_same_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("kv.db");
-        let processes = [Stores::open(&path).unwrap(), Stores::open(&path).unwrap()];
-        std::thread::scope(|scope| {
-            for stores in processes.iter().cycle().take(8) {
-                scope.spawn(|| {
-                    for _ in 0..100 {
-                        stores.increment("default", "n", 3).unwrap();
-                        stores.increment("default", "n", -1).unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(processes[0].increment("default", "n", 0).unwrap(), 1_600);
-    }
-
-    #[test]
-    fn what_is_no_number_is_not_counted_up_and_a_number_never_wraps() {
-        let stores = stores();
-        stores.set("default", "text", b"12").unwrap();
-        assert!(matches!(stores.increment("default", "text", 1), Err(StoreError::NoNumber)));
-        assert_eq!(stores.get("default", "text").unwrap().unwrap(), b"12");
-        assert_eq!(stores.increment("default", "n", i64::MAX).unwrap(), i64::MAX);
-        assert!(matches!(stores.increment("default", "n", 1), Err(StoreError::NoNumber)));
-        assert_eq!(stores.get("default", "n").unwrap().unwrap(), i64::MAX.to_le_bytes());
-    }
-
-    #[test]
-    fn many_keys_are_set_and_removed_together() {
-        let stores = stores();
-        let long = ("k".repeat(KEY_BYTES_MAX + 1), Vec::new());
-        let set = |values: &[(String, Vec<u8>)]| stores.set_many("default", values);
-        assert!(set(&[("a".to_owned(), vec![1]), long]).is_err());
-        assert!(stores.keys("default").unwrap().is_empty());
-        set(&[("a".to_owned(), vec![1]), ("b".to_owned(), vec![2])]).unwrap();
-        stores.delete_many("default", &["b".to_owned(), "none".to_owned()]).unwrap();
-        assert_eq!(stores.keys("default").unwrap(), ["a"]);
     }
 }

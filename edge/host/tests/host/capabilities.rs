@@ -35,27 +35,9 @@ async fn the_store_keeps_what_was_set_across_instances() {
 }
 
 #[tokio::test]
-async fn a_number_grows_by_what_all_instances_add_at_once() {
-    let host = Host::fixture(&["--max-instance-reuse-count", "1"]).await;
-    let add = (0..50).map(|_| host.text("/numbers?key=n&by=3"));
-    let mut sums: Vec<u64> = Vec::new();
-    for sum in futures::future::join_all(add).await {
-        sums.push(sum.parse().expect("a number"));
-    }
-    sums.sort_unstable();
-    assert_eq!(sums, (1..=50).map(|n| n * 3).collect::<Vec<u64>>());
-    assert_eq!(host.text("/numbers?key=n&by=-150").await, "0");
-    assert_eq!(host.text("/store?do=set&key=text&value=12").await, "()");
-    assert!(host.text("/numbers?key=text&by=1").await.contains("no number"));
-    assert_eq!(host.text("/numbers?do=delete&key=n,none,text").await, "()");
-    assert_eq!(host.text("/store?do=keys").await, "");
-}
-
-#[tokio::test]
 async fn a_component_without_a_store_is_denied_it() {
     let host = Host::start(&manifest(""), &[]).await;
     assert_eq!(host.text("/store?key=a").await, "Error::AccessDenied");
-    assert_eq!(host.text("/numbers?key=a").await, "Error::AccessDenied");
 }
 
 #[tokio::test]

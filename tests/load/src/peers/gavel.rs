@@ -26,12 +26,6 @@ pub(super) const PER_CORE: Way =
     Way { instances: "per-core", store_latency: "0s", counts_in: "memory" };
 /// As Spin does by default, with a store in a file.
 pub(super) const SPIN: Way = Way { instances: "spin", store_latency: "0s", counts_in: "key-value" };
-/// The same, with numbers that all instances share.
-pub(super) const SPIN_ATOMIC: Way =
-    Way { instances: "spin", store_latency: "0s", counts_in: "atomic" };
-/// The same with a store as slow as the next one.
-pub(super) const SLOW_ATOMIC: Way =
-    Way { instances: "spin", store_latency: "2ms", counts_in: "atomic" };
 /// With a Redis in the same zone: its round trip, and what waits on the way.
 pub(super) const SLOW_STORE: Way =
     Way { instances: "spin", store_latency: "2ms", counts_in: "key-value" };

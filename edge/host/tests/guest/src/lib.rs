@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::SinkExt;
-use spin_sdk::experimental::wasi::keyvalue::{atomics, batch, store as bucket};
 use spin_sdk::http::body::{IncomingBodyExt, stream};
 use spin_sdk::http::{
     BoxBody, EmptyBody, FullBody, IntoResponse, Request, Response, box_body, send,
@@ -53,7 +52,6 @@ async fn answer(request: Request, served: u32, in_flight: u32) -> Response<BoxBo
             spin_sdk::variables::get(arguments.get("name").unwrap_or_default()).await
         )),
         "/store" => text(store(&arguments).await.unwrap_or_else(|error| format!("{error:?}"))),
-        "/numbers" => text(numbers(&arguments).unwrap_or_else(|error| format!("{error:?}"))),
         "/fetch" => text(fetch(&arguments).await),
         "/proxy" => proxy(&arguments).await,
         "/panic" => panic!("secret detail of a panic"),
@@ -149,18 +147,6 @@ async fn store(arguments: &Arguments) -> Result<String, spin_sdk::key_value::Err
                 .map_or_else(|| "none".into(), |value| String::from_utf8_lossy(&value).into_owned())
         }
     })
-}
-
-/// Adds to a number, or removes keys.
-fn numbers(arguments: &Arguments) -> Result<String, bucket::Error> {
-    let bucket = bucket::open(arguments.get("label").unwrap_or("default"))?;
-    let keys = arguments.get("key").unwrap_or_default();
-    if arguments.get("do") == Some("delete") {
-        let keys: Vec<String> = keys.split(',').map(str::to_owned).collect();
-        return batch::delete_many(&bucket, &keys).map(|done| format!("{done:?}"));
-    }
-    let by = arguments.get("by").and_then(|by| by.parse().ok()).unwrap_or_default();
-    Ok(atomics::increment(&bucket, keys, by)?.to_string())
 }
 
 /// Sends a request with the time-outs asked for.
