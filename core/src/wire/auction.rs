@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::body::{InvalidBody, read_object};
+use super::body::read_object;
 use super::fields::Fields;
+use super::invalid::InvalidBody;
 use crate::auction::{Auction, Band, Increments, Phase, SoftClose, Terms};
 use crate::ids::{AuctionId, UserId};
 use crate::limits::{

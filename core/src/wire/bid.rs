@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::body::InvalidBody;
 use super::fields::Fields;
+use super::invalid::InvalidBody;
 use crate::auction::{AcceptedBid, BidStatus, Event};
 use crate::ids::{AuctionId, BidId};
 use crate::money::{Amount, Currency};

@@ -9,35 +9,9 @@ use struson::reader::{
     JsonReader as _, JsonReaderPosition, JsonStreamReader, ReaderError, ReaderSettings, ValueType,
 };
 
-use super::fields::FieldError;
+use super::invalid::{FieldError, InvalidBody};
 use super::number::number;
-use super::problem::{Code, Problem};
 use crate::limits::BODY_DEPTH_MAX;
-
-/// Why a body is not a request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidBody {
-    /// Not JSON.
-    #[error("the body is not valid JSON at line {line}, column {column}")]
-    Malformed {
-        /// Where reading stopped.
-        line: usize,
-        /// Where reading stopped.
-        column: usize,
-    },
-    /// JSON, but some fields are wrong.
-    #[error("the request has {} invalid field(s)", .0.len())]
-    Fields(Vec<FieldError>),
-}
-
-impl From<InvalidBody> for Problem {
-    fn from(invalid: InvalidBody) -> Self {
-        match invalid {
-            InvalidBody::Malformed { .. } => Self::new(Code::MalformedRequest, invalid.to_string()),
-            InvalidBody::Fields(errors) => Self::invalid(errors),
-        }
-    }
-}
 
 /// Reads one JSON object. A member that appears twice, at any depth, is refused: two readers could
 /// disagree about which one counts. A number whose value is whole is an integer, however it is

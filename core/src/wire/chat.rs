@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::body::InvalidBody;
 use super::fields::Fields;
+use super::invalid::InvalidBody;
 use crate::ids::{AuctionId, MessageId};
 use crate::limits::CHAT_TEXT_CHARS_MAX;
 use crate::time::Timestamp;

@@ -8,7 +8,8 @@
 use serde_json::{Map, Value, json};
 
 use super::auction::CreateAuction;
-use super::body::{InvalidBody, read_object};
+use super::body::read_object;
+use super::invalid::InvalidBody;
 use crate::limits::DURATION_S_MIN;
 use crate::money::Currency;
 use crate::time::Timestamp;

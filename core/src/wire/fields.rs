@@ -1,31 +1,13 @@
 //! Taking typed fields out of a JSON object, collecting every fault instead of stopping at the
 //! first, and refusing what nobody took.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::body::{InvalidBody, read_object};
+use super::body::read_object;
 use super::characters::{is_line, is_text, with_one_kind_of_break};
+use super::invalid::{FieldError, InvalidBody};
 use crate::money::{Amount, Currency};
 use crate::time::Timestamp;
-
-/// One field at fault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct FieldError {
-    /// Its name, with a path where it is nested, such as `increments[1].step`.
-    pub field: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl FieldError {
-    /// A fault of `field`.
-    #[must_use]
-    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: field.into(), reason: reason.into() }
-    }
-}
 
 /// The fields of a request that have not been taken yet, and the faults found so far.
 pub struct Fields {

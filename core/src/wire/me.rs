@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::body::InvalidBody;
 use super::characters::is_name;
 use super::fields::Fields;
+use super::invalid::InvalidBody;
 use crate::ids::{PUBLIC_NAME_PREFIX, UserId};
 use crate::limits::{NAME_CHARS_MAX, NAME_CHARS_MIN, PUSH_TOKEN_CHARS_MAX};
 use crate::time::Timestamp;

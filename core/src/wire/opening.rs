@@ -5,8 +5,8 @@
 //! judged again.
 
 use super::auction::CreateAuction;
-use super::body::InvalidBody;
-use super::fields::FieldError;
+use super::invalid::FieldError;
+use super::invalid::InvalidBody;
 use crate::limits::{OPENS_AT_AHEAD_DAYS_MAX, OPENS_AT_LATE_MINUTES_MAX};
 use crate::time::Timestamp;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::FieldError;
+use super::invalid::{FieldError, InvalidBody};
 use crate::auction::Refusal;
 use crate::money::Amount;
 
@@ -212,6 +212,15 @@ impl From<&Refusal> for Problem {
                 Self::new(Code::AuctionNotLive, detail)
             }
             Refusal::TimeUp | Refusal::Closed => Self::new(Code::AuctionClosed, detail),
+        }
+    }
+}
+
+impl From<InvalidBody> for Problem {
+    fn from(invalid: InvalidBody) -> Self {
+        match invalid {
+            InvalidBody::Malformed { .. } => Self::new(Code::MalformedRequest, invalid.to_string()),
+            InvalidBody::Fields(errors) => Self::invalid(errors),
         }
     }
 }

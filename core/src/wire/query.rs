@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::auction::Status;
-use super::fields::FieldError;
+use super::invalid::FieldError;
 use super::number::whole_number;
 use crate::limits::{
     CURSOR_LEN_MAX, LABEL_CHARS_MAX, LINK_TOKEN_LEN_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,

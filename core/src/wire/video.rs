@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::body::InvalidBody;
 use super::fields::Fields;
+use super::invalid::InvalidBody;
 use crate::ids::{AuctionId, is_public_name};
 use crate::time::Timestamp;
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use gavel_core::ids::RegionCode;
 
-use crate::limit::{CountsIn, Quota};
+use crate::limit::gcra::Quota;
 use crate::limits::{
     EDGE_KEY_LEN_MIN, FORWARD_TIMEOUT_MS_MAX, FORWARD_TIMEOUT_MS_MIN, JWKS_COOLDOWN_S_MAX,
     RATE_MAX, REGIONS_MAX,
@@ -108,6 +108,15 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
     }
+}
+
+/// Where the limiters' counts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountsIn {
+    /// In the instance: it lives long, and no user's requests come to another one.
+    Memory,
+    /// In the key-value store as well: instances are many or short-lived.
+    KeyValue,
 }
 
 /// A variable that cannot be used. Never holds its value: it may be a secret.

@@ -2,7 +2,7 @@
 
 use gavel_core::wire::{FieldError, InvalidBody};
 
-use crate::auth::TokenFault;
+use crate::auth::token::TokenFault;
 use crate::limit::Denied;
 
 /// Why a request goes no further. Nothing in here tells the caller about our insides.

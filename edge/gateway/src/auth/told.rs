@@ -15,7 +15,7 @@
 use super::jwks::Jwk;
 use super::seal::{SEAL_BYTES, Seal, is_same};
 use crate::config::Config;
-use crate::limit::CountsIn;
+use crate::config::CountsIn;
 use crate::limits::{TOLD_SLOT_ENTRIES_MAX, TOLD_SLOTS, TOLD_WAIT_MS};
 use crate::log;
 use crate::ports::{Ports, StoreError, bounded, within};

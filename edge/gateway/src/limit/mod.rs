@@ -9,18 +9,17 @@
 //! A store that fails or hangs limits nobody beyond what the instance itself has seen: an auction goes on
 //! without its limiter rather than stop with it.
 
-mod gcra;
+pub(crate) mod gcra;
 mod memory;
 mod store;
 
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use gcra::{Quota, Verdict};
-
+use self::gcra::{Quota, Verdict};
 use self::memory::{Memory, Untold};
 use self::store::{Place, Slot};
-use crate::config::{Config, Secret};
+use crate::config::{Config, CountsIn, Secret};
 use crate::limits::TELL_TOGETHER_MS;
 use crate::log;
 use crate::ports::Ports;
@@ -60,15 +59,6 @@ pub struct Denied {
     pub window_s: u64,
     /// Seconds until the next one is allowed, rounded up; at least 1.
     pub retry_after_s: u64,
-}
-
-/// Where counts are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CountsIn {
-    /// In the instance: it lives long, and no user's requests come to another one.
-    Memory,
-    /// In the key-value store as well: instances are many or short-lived.
-    KeyValue,
 }
 
 /// When others' counts are asked for, where they are shared.

@@ -6,7 +6,7 @@ wasmtime::component::bindgen!({
     path: "wit",
     world: "guest",
     imports: { default: trappable },
-    with: { "spin:key-value/key-value.store": crate::guest::key_value::OpenStore },
+    with: { "spin:key-value/key-value.store": crate::guest::open_store::OpenStore },
 });
 
 pub(crate) use spin::key_value::key_value;

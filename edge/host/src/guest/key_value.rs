@@ -10,6 +10,7 @@ use std::time::Duration;
 use wasmtime::component::{Accessor, FutureReader, HasData, Resource, ResourceTable, StreamReader};
 
 use crate::guest::bindings::key_value::{Error, Host, HostStore, HostStoreWithStore};
+use crate::guest::open_store::OpenStore;
 use crate::guest::store::{StoreError, Stores};
 use crate::limits::OPEN_STORES_MAX;
 
@@ -25,12 +26,6 @@ pub struct KeyValueGrant {
     pub allowed: Arc<BTreeSet<String>>,
     /// What each operation takes longer, to stand in for a store across a network.
     pub latency: Duration,
-}
-
-/// An open store, as a guest holds it.
-#[derive(Debug)]
-pub struct OpenStore {
-    label: String,
 }
 
 /// A guest instance's stores: its rights and how many it holds open.

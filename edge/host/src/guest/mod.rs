@@ -10,6 +10,7 @@ pub mod engine;
 pub mod fate;
 pub mod key_value;
 pub mod log;
+pub mod open_store;
 pub mod per_core;
 pub mod state;
 pub mod store;

@@ -7,6 +7,7 @@
 //! answers, AWS documents.
 
 mod control;
+mod failure;
 mod quota;
 mod state;
 mod store;
@@ -19,7 +20,7 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-pub use self::control::Failure;
+pub use self::failure::Failure;
 use self::state::State;
 pub use self::state::{Call, Cue};
 use crate::paths;

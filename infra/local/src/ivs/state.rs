@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::control::Failure;
+use super::failure::Failure;
 use super::quota::Quotas;
 
 /// The account and region all ARNs are in.
