@@ -10,6 +10,7 @@ mod erasure;
 mod error;
 mod keying;
 mod name;
+mod outline;
 mod reach;
 mod reserved;
 mod roster;
@@ -28,7 +29,8 @@ pub(crate) use self::devices::{DeviceError, Devices};
 pub(crate) use self::erasure::{Eraser, Erasures, Left};
 pub use self::error::UsersError;
 pub use self::name::Name;
-pub use self::roster::{Greeter, Roster, Standing};
+pub use self::roster::{Greeter, Roster};
+pub use self::seen::Standing;
 use crate::catalog::{Catalog, Cause, in_time, timestamp};
 use crate::limits::NAME_ATTEMPTS_MAX;
 

@@ -7,14 +7,11 @@
 //! nobody passes for somebody else by letters of another alphabet: in a chat the name is all that
 //! people see. What is stored stays as it was given, in NFC.
 
-use std::borrow::Cow;
-
 use gavel_core::wire::DisplayName;
-use icu_casemap::CaseMapper;
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_security::confusable_detection::skeleton;
 
 use super::UsersError;
+use super::outline::{caseless, outline};
 use super::reserved::is_reserved;
 
 /// A name that somebody may have, if nobody else has it.
@@ -57,23 +54,6 @@ impl Keys {
     pub(super) fn of(name: &str) -> Self {
         Self { spelling: outline(&caseless(name)), look: outline(name) }
     }
-}
-
-/// Folded so that two names are the same in whatever case, composition or compatible form.
-pub(super) fn caseless(name: &str) -> String {
-    let once: String = fold(&name.nfd().collect::<String>()).nfkd().collect();
-    fold(&once).nfkc().collect()
-}
-
-/// What it looks like, small: capitals first, because `Μ` looks like `M` and `μ` like neither.
-pub(super) fn outline(name: &str) -> String {
-    let capitals: String = skeleton(name).collect();
-    skeleton(&fold(&capitals)).collect()
-}
-
-/// Full case folding without a locale. What is folded is rid of what nobody sees by `skeleton`.
-fn fold(text: &str) -> Cow<'_, str> {
-    CaseMapper::new().fold_string(text)
 }
 
 #[cfg(test)]

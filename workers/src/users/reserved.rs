@@ -9,7 +9,7 @@
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use super::name::{caseless, outline};
+use super::outline::{caseless, outline};
 
 /// Who runs an auction or this service.
 const WORDS: [&str; 23] = [

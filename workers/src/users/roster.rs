@@ -12,17 +12,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Users;
-use super::seen::{Look, Seen};
+use super::seen::{Look, Seen, Standing};
 use crate::limits::{GREETING_PAUSE, NEWCOMERS_BATCH_MAX, NEWCOMERS_WAITING_MAX};
-
-/// How somebody stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// They have a profile.
-    Present,
-    /// They had one.
-    Deleted,
-}
 
 /// Who was seen by this process. Cheap to clone.
 #[derive(Debug, Clone)]

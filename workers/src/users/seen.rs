@@ -8,8 +8,16 @@ use std::time::Instant;
 
 use gavel_core::ids::UserId;
 
-use super::roster::Standing;
 use crate::limits::{SEEN_ASK_AGAIN, SEEN_MAX_AGE, SEEN_USERS_MAX};
+
+/// How somebody stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// They have a profile.
+    Present,
+    /// They had one.
+    Deleted,
+}
 
 /// What is known about somebody.
 #[derive(Debug, Clone, Copy)]
