@@ -10,7 +10,7 @@ use gavel_core::ids::RegionCode;
 use crate::limit::gcra::Quota;
 use crate::limits::{
     EDGE_KEY_LEN_MIN, FORWARD_TIMEOUT_MS_MAX, FORWARD_TIMEOUT_MS_MIN, JWKS_COOLDOWN_S_MAX,
-    RATE_MAX, REGIONS_MAX,
+    RATE_MAX, REGIONS_MAX, WORKERS_MAX,
 };
 
 /// Every variable the gateway reads: `spin.toml` passes each on under its own name.
@@ -77,8 +77,8 @@ pub struct Config {
 pub struct Region {
     /// The code in its auction ids.
     pub code: RegionCode,
-    /// Scheme and authority of its workers.
-    pub origin: String,
+    /// Scheme and authority of each of its workers, or of what balances between them: at least one.
+    pub origins: Vec<String>,
 }
 
 /// What a token must say.
@@ -246,7 +246,7 @@ impl<G: Fn(&'static str) -> Option<String>> Reader<G> {
         })
     }
 
-    /// `code=url, code=url`: at least one, the first is home to what has no region of its own.
+    /// `code=url url, code=url`: at least one, the first is home to what has no region of its own.
     fn regions(&mut self) -> Vec<Region> {
         let list = self.optional("regions");
         let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
@@ -297,12 +297,24 @@ impl<G: Fn(&'static str) -> Option<String>> Reader<G> {
     }
 }
 
-/// Reads `code=url`.
+/// Reads `code=url url`.
 fn region(entry: &str) -> Result<Region, &'static str> {
-    let (code, url) = entry.split_once('=').ok_or("must be code=url")?;
+    let (code, urls) = entry.split_once('=').ok_or("must be code=url")?;
     let code = RegionCode::parse(code.trim())
         .map_err(|_| "must begin with a code of 2 to 8 lower-case letters and digits")?;
-    Ok(Region { code, origin: origin(url.trim())? })
+    let mut origins = Vec::new();
+    for url in urls.split_ascii_whitespace() {
+        let origin = origin(url)?;
+        if origins.contains(&origin) {
+            return Err("names a worker twice");
+        }
+        origins.push(origin);
+    }
+    match origins.len() {
+        0 => Err("needs http:// or https:// with a host and nothing after the port"),
+        1..=WORKERS_MAX => Ok(Region { code, origins }),
+        _ => Err("names more workers than a region may have"),
+    }
 }
 
 /// Scheme and authority only: anything more would be dropped in silence when a path is added.

@@ -3,8 +3,8 @@
 //! Headers are made, not copied: a worker sees what is listed here and nothing else of the client's.
 //! What it acts on is in the assertion, and not beside it once more.
 //! The runtime bounds the time to connect and to the first byte, together as long as is configured, so
-//! no timer of the guest's runs beside each request. Only a refused connection is tried again, once: then
-//! nothing was sent, and no time has passed.
+//! no timer of the guest's runs beside each request. It is sent to the auction's worker ([`crate::affinity`]), and
+//! only where there is no connection to the next one, or once more to the only one: then nothing was sent.
 
 use bytes::Bytes;
 use gavel_core::ids::IdempotencyKey;
@@ -12,10 +12,11 @@ use gavel_core::wire::{ASSERTION_HEADER, Assertion, body_digest};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use crate::affinity::Workers;
 use crate::assertion::sign;
 use crate::auth::Identity;
 use crate::config::{Config, Region};
-use crate::limits::{CONNECT_TIMEOUT_MS, REPLY_BYTES_MAX};
+use crate::limits::{CONNECT_TIMEOUT_MS, REPLY_BYTES_MAX, WORKERS_TRIED_MAX};
 use crate::log;
 use crate::ports::{FetchError, Outgoing, Ports, within};
 use crate::refusal::Refusal;
@@ -29,6 +30,8 @@ pub struct Checked<'a> {
     pub method: Method,
     /// Path and query.
     pub path: &'a str,
+    /// The auction that it concerns, or else what names the request: who serves it goes by this.
+    pub affinity: &'a str,
     /// The body.
     pub body: Bytes,
     /// Who sends it.
@@ -50,6 +53,7 @@ pub struct Checked<'a> {
 pub async fn forward<P: Ports>(
     ports: &P,
     config: &Config,
+    workers: &Workers,
     region: &Region,
     checked: Checked<'_>,
 ) -> Result<http::Response<Body<P::Body>>, Refusal> {
@@ -62,32 +66,59 @@ pub async fn forward<P: Ports>(
     };
     let headers =
         headers(config, &checked, ports.now_ms() / 1_000).map_err(|error| unavailable(&error))?;
-    let connect_timeout_ms = CONNECT_TIMEOUT_MS.min(config.forward_timeout_ms / 2);
+    // What the tries may take together is what one may take where there is one worker.
+    let tries = region.origins.len().clamp(1, WORKERS_TRIED_MAX) as u64;
+    let connect_timeout_ms = CONNECT_TIMEOUT_MS.min(config.forward_timeout_ms / 2) / tries;
     let request = Outgoing {
         method: checked.method,
-        url: format!("{}{}", region.origin, checked.path),
+        url: String::new(),
         headers,
         body: checked.body,
         connect_timeout_ms,
-        timeout_ms: config.forward_timeout_ms - connect_timeout_ms,
+        timeout_ms: config.forward_timeout_ms - connect_timeout_ms * tries,
     };
-    exchange(ports, &request).await.map_err(|error| unavailable(&error))
+    let order = workers.order(&region.origins, checked.affinity, ports.now_ms());
+    let reply = send(ports, workers, &order, request, checked.path).await;
+    let reply = reply.map_err(|error| unavailable(&error))?;
+    take(ports, reply, config.forward_timeout_ms).await.map_err(|error| unavailable(&error))
 }
 
-async fn exchange<P: Ports>(
+/// Sends the request to the first of the workers that there is a connection to.
+async fn send<P: Ports>(
     ports: &P,
-    request: &Outgoing,
+    workers: &Workers,
+    order: &[&str],
+    mut request: Outgoing,
+    path: &str,
+) -> Result<http::Response<P::Body>, FetchError> {
+    let mut failed = FetchError::Connect;
+    for worker in order.iter().take(WORKERS_TRIED_MAX) {
+        request.url = format!("{worker}{path}");
+        failed = match ports.send(&request).await {
+            Err(error @ (FetchError::Connect | FetchError::ConnectLate)) => error,
+            other => return other,
+        };
+        workers.rest(worker, ports.now_ms());
+    }
+    match (order, failed) {
+        // No time has passed.
+        ([_only], FetchError::Connect) => ports.send(&request).await,
+        _ => Err(failed),
+    }
+}
+
+/// A reply as it goes on.
+async fn take<P: Ports>(
+    ports: &P,
+    reply: http::Response<P::Body>,
+    timeout_ms: u64,
 ) -> Result<http::Response<Body<P::Body>>, FetchError> {
-    let reply = match ports.send(request).await {
-        Err(FetchError::Connect) => ports.send(request).await,
-        other => other,
-    };
-    let (head, body) = reply?.into_parts();
+    let (head, body) = reply.into_parts();
     let body = match length(&head.headers) {
         Some(length) if length > REPLY_BYTES_MAX => return Err(FetchError::TooLong),
         Some(_) => Body::Relayed(body),
         None => {
-            let whole = within(ports, request.timeout_ms, ports.read(body, REPLY_BYTES_MAX)).await;
+            let whole = within(ports, timeout_ms, ports.read(body, REPLY_BYTES_MAX)).await;
             Body::Whole(whole.unwrap_or(Err(FetchError::Late))?)
         }
     };

@@ -9,6 +9,7 @@
 //! every request that shares the instance. Statics hold configuration, keys and verified tokens,
 //! never a request.
 
+pub mod affinity;
 pub mod assertion;
 pub mod auth;
 #[cfg(target_family = "wasm")]

@@ -88,6 +88,13 @@ pub const CONNECT_TIMEOUT_MS: u64 = 2_000;
 pub const FORWARD_TIMEOUT_MS_MIN: u64 = 100;
 /// Most: the assertion must still be good when the worker reads it, and it lives 15 s.
 pub const FORWARD_TIMEOUT_MS_MAX: u64 = 14_000;
+/// Workers of a region in the list of one gateway. What needs more has a balancer before it.
+pub const WORKERS_MAX: usize = 64;
+/// Workers that one request tries. Two at once that cannot be reached are an outage, and each costs time.
+pub const WORKERS_TRIED_MAX: usize = 3;
+/// How long a worker that could not be reached is tried after the others, in milliseconds: long enough that
+/// few requests wait for a dead one, short enough that one that was restarted soon has its auctions again.
+pub const WORKER_REST_MS: u64 = 2_000;
 /// A region's reply in bytes. The workers end a page at 512 KiB of texts, which quoting in JSON at most
 /// doubles, and the terms of its 100 auctions are under 300 KB: 1.35 MB.
 pub const REPLY_BYTES_MAX: usize = 1_572_864;

@@ -9,6 +9,7 @@ use gavel_core::wire::routes::Name;
 use http::header::AUTHORIZATION;
 use http::{Method, Request};
 
+use crate::affinity::Workers;
 use crate::auth::{AuthState, authenticate};
 use crate::config::Config;
 use crate::forward::{Checked, forward};
@@ -31,6 +32,8 @@ pub struct Gateway {
     pub auth: AuthState,
     /// Who has sent how much.
     pub limits: Rc<Limits>,
+    /// Which workers could not be reached.
+    pub workers: Workers,
 }
 
 impl Gateway {
@@ -39,7 +42,7 @@ impl Gateway {
     pub fn new(config: Config) -> Self {
         let auth = AuthState::new(&config);
         let limits = Rc::new(Limits::new(&config));
-        Self { config, auth, limits }
+        Self { config, auth, limits, workers: Workers::default() }
     }
 }
 
@@ -77,7 +80,7 @@ async fn serve<P: Ports>(
     }
     refuse_duplicates(&head.headers)?;
     let gateway = gateway.ok_or(Refusal::Unavailable("the edge is not configured"))?;
-    let Gateway { config, auth, limits } = gateway;
+    let Gateway { config, auth, limits, workers } = gateway;
     let address = client_address(&head.headers)?;
     let party = limited_party(&address);
     // Who shows a token is asked for by name further on.
@@ -115,6 +118,7 @@ async fn serve<P: Ports>(
     // Only now: who holds the body back, to see the price first, arrives late.
     let arrived_at_ms = ports.now_ms();
     let checked = Checked {
+        affinity: target.auction.as_ref().map_or(&marks.request_id, |auction| auction.as_str()),
         path: &path_and_query(head.uri.path(), &query),
         // The head of what GET gets is all there is to HEAD, so a region need not know it.
         method: if marks.head_only { Method::GET } else { head.method.clone() },
@@ -126,7 +130,7 @@ async fn serve<P: Ports>(
         request_id: &marks.request_id,
         trace: Trace::of(&head.headers, drawn),
     };
-    let answer = forward(ports, config, region, checked).await?;
+    let answer = forward(ports, config, workers, region, checked).await?;
     reply::relay(answer, &marks.request_id)
 }
 

@@ -80,8 +80,11 @@ pub enum FetchError {
     /// Refused or unreachable; nothing was sent, so sending again is safe.
     #[error("could not connect")]
     Connect,
-    /// No connection, or no answer, in the time that the request names. Sending again would take as long
-    /// again.
+    /// No connection in the time that the request names. Nothing was sent either, but trying the same once
+    /// more would take as long again.
+    #[error("could not connect in time")]
+    ConnectLate,
+    /// No answer in the time that the request names. Sending again would take as long again.
     #[error("no answer in time")]
     Late,
     /// Broken off after something may have been sent.

@@ -23,13 +23,14 @@ pub(crate) fn refuse_unbuilt() -> Result<()> {
     Ok(())
 }
 
-/// The edge on `port` with its state in `<dir>/edge`; not started yet.
+/// The edge on `port`, before the `workers` at these URLs, with its state in `<dir>/edge`; not started yet.
 ///
 /// # Errors
 /// When the host is not built, or its folder cannot be made.
 pub fn service(
     settings: &Settings,
     options: &Options,
+    workers: &[String],
     port: Port,
     dir: &Path,
     logs: &Path,
@@ -46,7 +47,7 @@ pub fn service(
         .args(["up", "--from", &manifest, "--listen", &listen, "--state-dir", &state])
         .args(["--cache-dir", &compiled])
         .env([("SPIN_VARIABLE_EDGE_KEY", settings.edge_key.as_str())]);
-    for (name, value) in variables(settings, &options.edge_variables) {
+    for (name, value) in variables(settings, workers, &options.edge_variables) {
         spec = spec.args(["--variable".to_owned(), format!("{name}={value}")]);
     }
     spec = spec.args(options.edge_args.iter().cloned());
@@ -54,18 +55,28 @@ pub fn service(
     Ok(Service::new(spec, probe, port))
 }
 
-/// The variables of `spin.toml` for the one region `code`, whose workers are at `url`.
+/// The variables of `spin.toml` for the one region `code`, whose workers are at `urls` on this machine.
 #[must_use]
-pub fn region(code: &str, url: &str) -> Vec<(String, String)> {
+pub fn region(code: &str, urls: &[String]) -> Vec<(String, String)> {
+    let hosts = match urls {
+        [only] => only.clone(),
+        _ => "http://127.0.0.1:*".to_owned(),
+    };
     vec![
-        ("regions".to_owned(), format!("{code}={url}")),
-        ("region_hosts".to_owned(), url.to_owned()),
+        ("regions".to_owned(), format!("{code}={}", urls.join(" "))),
+        ("region_hosts".to_owned(), hosts),
     ]
 }
 
 /// The variables of `spin.toml`, each once; those asked for replace ours.
-fn variables(settings: &Settings, asked: &[(String, String)]) -> Vec<(String, String)> {
-    let mut variables = region(&settings.region, &settings.workers_url);
+fn variables(
+    settings: &Settings,
+    workers: &[String],
+    asked: &[(String, String)],
+) -> Vec<(String, String)> {
+    // Without a worker of ours there is none: what is asked for names one.
+    let workers = if workers.is_empty() { &[settings.workers_url.clone()][..] } else { workers };
+    let mut variables = region(&settings.region, workers);
     // As the options' default says: one instance a core, kept.
     variables.push(("counts_in".to_owned(), "memory".to_owned()));
     let others = [

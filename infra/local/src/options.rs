@@ -26,6 +26,11 @@ impl WorkerOptions {
     pub fn named(name: &str) -> Self {
         Self { name: name.to_owned(), roles: "all".to_owned(), env: Vec::new() }
     }
+
+    /// Whether it serves the API.
+    pub(crate) fn serves(&self) -> bool {
+        self.roles.split(',').any(|role| matches!(role.trim(), "all" | "api"))
+    }
 }
 
 /// The ports of a stack.
@@ -104,10 +109,12 @@ impl Options {
         Ok(Self { workers: Vec::new(), edge: false, ..Self::for_tests()? })
     }
 
-    /// The stack of `make up`: its state is kept in `.local/`, steps are printed.
+    /// The stack of `make up`: its state is kept in `.local/`, steps are printed, and there are two workers,
+    /// as there are wherever it matters.
     #[must_use]
     pub fn local(ports: Ports) -> Self {
-        Self { progress: Progress::Print, ..Self::new(paths::local_dir(), ports) }
+        let workers = ["workers", "workers-2"].map(WorkerOptions::named).to_vec();
+        Self { progress: Progress::Print, workers, ..Self::new(paths::local_dir(), ports) }
     }
 
     fn new(dir: PathBuf, ports: Ports) -> Self {

@@ -103,9 +103,12 @@ impl Stack {
             aws_ivs_endpoint_url: ivs.url(),
             ..settings(resources, password)
         };
+        let ports = worker_ports(&options)?;
+        let serving = options.workers.iter().zip(&ports).filter(|(worker, _)| worker.serves());
+        let urls: Vec<String> = serving.map(|(_, port)| port.url()).collect();
         let (workers, edge) = tokio::try_join!(
-            start_workers(&options, &settings, &dir),
-            start_edge(&options, &settings, &dir),
+            start_workers(&options, ports, &settings, &dir),
+            start_edge(&options, &urls, &settings, &dir),
         )?;
         dir.started = true;
         let (postgres, progress) = (postgres.service, *progress);
@@ -260,15 +263,28 @@ async fn start_redis(options: &Options, dir: &Dir) -> Result<(Service, Vec<Servi
     Ok((nodes.pop().context("Redis has at least one node")?, others))
 }
 
-async fn start_workers(options: &Options, settings: &Settings, dir: &Dir) -> Result<Vec<Service>> {
+/// A port for each worker; the first has the one that was asked for.
+fn worker_ports(options: &Options) -> Result<Vec<Port>> {
+    let mut ports = vec![options.ports.workers.clone()];
+    while ports.len() < options.workers.len() {
+        ports.push(Port::free()?);
+    }
+    Ok(ports)
+}
+
+async fn start_workers(
+    options: &Options,
+    ports: Vec<Port>,
+    settings: &Settings,
+    dir: &Dir,
+) -> Result<Vec<Service>> {
     let (data, logs, progress) = (dir.data(), dir.logs(), options.progress);
     let mut started = Vec::new();
     if options.workers.is_empty() {
         return Ok(started);
     }
     progress.step("database migrations", workers::migrate(settings, &data, &logs)).await?;
-    for worker in &options.workers {
-        let port = if started.is_empty() { options.ports.workers.clone() } else { Port::free()? };
+    for (worker, port) in options.workers.iter().zip(ports) {
         let mut service = workers::service(settings, worker, port, &data, &logs)?;
         progress.step(&worker.name, service.start()).await?;
         started.push(service);
@@ -276,12 +292,17 @@ async fn start_workers(options: &Options, settings: &Settings, dir: &Dir) -> Res
     Ok(started)
 }
 
-async fn start_edge(options: &Options, settings: &Settings, dir: &Dir) -> Result<Option<Service>> {
+async fn start_edge(
+    options: &Options,
+    workers: &[String],
+    settings: &Settings,
+    dir: &Dir,
+) -> Result<Option<Service>> {
     if !options.edge {
         return Ok(None);
     }
     let port = options.ports.edge.clone();
-    let mut service = edge::service(settings, options, port, &dir.data(), &dir.logs())?;
+    let mut service = edge::service(settings, options, workers, port, &dir.data(), &dir.logs())?;
     options.progress.step("edge", service.start()).await?;
     Ok(Some(service))
 }

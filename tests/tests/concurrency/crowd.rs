@@ -42,7 +42,7 @@ impl Crowd {
         let (spread, keys) = (Spread::start().await?, Proxy::start("http://127.0.0.1:1").await?);
         let mut options = Options::for_tests()?;
         options.workers = ["first", "second", "third"].map(WorkerOptions::named).into();
-        options.edge_variables = edge::region(stack::REGION, &spread.url);
+        options.edge_variables = edge::region(stack::REGION, std::slice::from_ref(&spread.url));
         options.edge_variables.push(("cognito_jwks_origin".to_owned(), keys.url.clone()));
         let world = World::start_with(options).await?;
         spread.over(world.stack.workers.iter().map(|worker| worker.address()).collect());

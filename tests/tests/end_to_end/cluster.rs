@@ -19,7 +19,7 @@ async fn clustered() -> Result<(World, Spread)> {
     let world = World::start_with(Options {
         redis_nodes: 3,
         workers: ["workers", "more-workers"].map(WorkerOptions::named).to_vec(),
-        edge_variables: edge::region(stack::REGION, &spread.url),
+        edge_variables: edge::region(stack::REGION, std::slice::from_ref(&spread.url)),
         ..Options::for_tests()?
     })
     .await?;

@@ -2,6 +2,7 @@
 //!
 //! Each test starts a stack of its own. Modules are themes; a test's name says what is promised.
 
+mod affinity;
 mod bidding;
 mod clients;
 mod closing;

@@ -122,10 +122,8 @@ fn options(request: &Outgoing) -> RequestOptions {
 /// Whether anything can have been sent.
 fn fault(code: &ErrorCode) -> FetchError {
     match code {
-        ErrorCode::DnsTimeout
-        | ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::HttpResponseTimeout => FetchError::Late,
+        ErrorCode::DnsTimeout | ErrorCode::ConnectionTimeout => FetchError::ConnectLate,
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => FetchError::Late,
         ErrorCode::DnsError(_)
         | ErrorCode::DestinationNotFound
         | ErrorCode::DestinationUnavailable

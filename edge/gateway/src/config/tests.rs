@@ -99,6 +99,19 @@ fn what_is_wrong_with_the_regions_is_told_by_entry() {
             "variable regions, entry 4, must be code=url",
         ]
     );
+    assert_eq!(
+        told("use1=http://a http://b http://a/"),
+        ["variable regions, entry 1, names a worker twice"]
+    );
+    let workers = |count| -> String {
+        format!("use1={}", (0..count).map(|n| format!("http://h{n} ")).collect::<String>())
+    };
+    let most = parse(&[("regions", &workers(WORKERS_MAX))]).unwrap();
+    assert_eq!(most.regions[0].origins.len(), WORKERS_MAX);
+    assert_eq!(
+        told(&workers(WORKERS_MAX + 1)),
+        ["variable regions, entry 1, names more workers than a region may have"]
+    );
     let many = |count| -> String { (0..count).map(|n| format!("r{n}=http://h{n},")).collect() };
     assert_eq!(parse(&[("regions", &many(REGIONS_MAX))]).unwrap().regions.len(), REGIONS_MAX);
     assert_eq!(
@@ -110,14 +123,14 @@ fn what_is_wrong_with_the_regions_is_told_by_entry() {
 #[test]
 fn several_regions_and_clients_are_read_and_the_first_region_is_home() {
     let config = parse(&[
-        ("regions", " use1 = http://127.0.0.1:8080 ,eu2=https://eu.example/, ap3=http://[::1]:80,"),
+        ("regions", " use1 = http://127.0.0.1:8080  http://10.0.0.2/ ,eu2=https://eu.example/, ap3=http://[::1]:80,"),
         ("cognito_app_client_ids", " one, two ,,"),
         ("cognito_issuer", "https://issuer.example"),
     ])
     .expect("all is right");
-    let origin = |code| config.region(code).unwrap().origin.as_str();
-    assert_eq!(origin(None), "http://127.0.0.1:8080");
-    assert_eq!(origin(Some("use1")), "http://127.0.0.1:8080");
+    let origin = |code| config.region(code).unwrap().origins.join(" ");
+    assert_eq!(origin(None), "http://127.0.0.1:8080 http://10.0.0.2");
+    assert_eq!(origin(Some("use1")), "http://127.0.0.1:8080 http://10.0.0.2");
     assert_eq!(origin(Some("eu2")), "https://eu.example");
     assert_eq!(origin(Some("ap3")), "http://[::1]:80");
     assert_eq!(config.cognito.client_ids, ["one", "two"]);

@@ -10,6 +10,7 @@ use jwt_simple::prelude::{HS256Key, MACLike as _, UnixTimeStamp, VerificationOpt
 use serde_json::Value;
 
 use super::*;
+use crate::limits::WORKER_REST_MS;
 use crate::ports::{Clock as _, FetchError, Outgoing};
 use crate::testing::{Fake, KEY_ID, Sent, Signer, body, config, json, jwks};
 
@@ -307,6 +308,7 @@ async fn the_largest_token_makes_no_large_assertion() {
 async fn a_region_that_is_down_slow_or_broken_is_a_503_in_time() {
     for (answer, sent) in [
         (FetchError::Connect, 2),
+        (FetchError::ConnectLate, 1),
         (FetchError::Late, 1),
         (FetchError::Broken, 1),
         (FetchError::TooLong, 1),
@@ -328,6 +330,49 @@ async fn a_region_that_is_down_slow_or_broken_is_a_503_in_time() {
     let sent = fake.sent.borrow();
     let last = sent.last().unwrap();
     assert_eq!(last.connect_timeout_ms + last.timeout_ms, 8_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_auction_has_one_worker_and_another_one_only_while_that_is_not_there() {
+    for (error, nothing_was_sent) in [
+        (FetchError::Connect, true),
+        (FetchError::ConnectLate, true),
+        (FetchError::Late, false),
+        (FetchError::Broken, false),
+    ] {
+        let down = Rc::new(std::cell::RefCell::new(None::<String>));
+        let seen = Rc::clone(&down);
+        let (fake, mut gateway) = edge(move |request| match &*seen.borrow() {
+            Some(url) if request.url.starts_with(url.as_str()) => Err(error),
+            _ => json(201, "{}"),
+        });
+        let urls = ["http://a:1", "http://b:1", "http://c:1"];
+        gateway.config.regions[0].origins = urls.map(str::to_owned).to_vec();
+        let worker = || {
+            let sent = fake.sent.borrow();
+            let url = &sent.last().unwrap().url;
+            urls.into_iter().find(|worker| url.starts_with(worker)).unwrap()
+        };
+        let bid = async || Asked::bid(&fake).send(&fake, &gateway).await.status().as_u16();
+        assert_eq!(bid().await, 201);
+        let home = worker();
+        for _ in 0..10 {
+            assert_eq!((bid().await, worker()), (201, home));
+        }
+        *down.borrow_mut() = Some(home.to_owned());
+        let before = fake.sent_to("/bids");
+        assert_eq!(bid().await, if nothing_was_sent { 201 } else { 503 }, "{error:?}");
+        assert_eq!(fake.sent_to("/bids") - before, if nothing_was_sent { 2 } else { 1 });
+        if nothing_was_sent {
+            let next = worker();
+            assert_ne!(next, home);
+            assert_eq!((bid().await, worker()), (201, next));
+            assert_eq!(fake.sent_to("/bids") - before, 3, "nobody waits for it again");
+        }
+        *down.borrow_mut() = None;
+        tokio::time::sleep(Duration::from_millis(WORKER_REST_MS)).await;
+        assert_eq!((bid().await, worker()), (201, home));
+    }
 }
 
 #[tokio::test(start_paused = true)]
