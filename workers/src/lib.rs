@@ -4,6 +4,7 @@
 //! `roles`; what it answers with is its own types, never an SDK's (aws, redis, sqlx).
 
 pub mod api;
+mod budget;
 pub mod catalog;
 mod chat;
 pub mod config;

@@ -79,6 +79,9 @@ pub(crate) const OUTBOX_POLL: Duration = Duration::from_millis(250);
 /// How long a relay owns a shard without renewing; it renews while it works. Bids of a crashed relay's
 /// shard wait this long for the next one, so it is well below [`ACKNOWLEDGE_MAX`].
 pub(crate) const RELAY_LEASE: Duration = Duration::from_millis(1_200);
+/// How often it renews while it waits for SQS, which may take [`SQS_SEND_MAX`]: so that one renewal may
+/// get lost.
+pub(crate) const RELAY_RENEW_EVERY: Duration = Duration::from_millis(400);
 /// Events that wait for the notification queue, in all shards together, which have equal parts of it:
 /// some 100 MB of Redis. The oldest are dropped beyond, so that news for people never takes the memory
 /// that bids need.

@@ -5,7 +5,7 @@
 //! again: whoever reads the queue must not mind. One relay works on a shard at a time (a lease), which
 //! keeps an auction's messages in order; were two to overlap, the result would still be complete.
 //!
-//! A relay holds its lease only while it works. At rest it waits to be woken: by the wake-up that every
+//! A relay holds its lease only while it works, however long the queue takes. At rest it waits to be woken: by the wake-up that every
 //! commit publishes, and by [`watch`], which looks at all outboxes every
 //! [`OUTBOX_POLL`](crate::limits::OUTBOX_POLL) and wakes whoever has something to do. So a lost wake-up
 //! costs a bid at most that interval, and the entries of a relay that died are taken on as soon as its
@@ -19,11 +19,13 @@ mod queue;
 mod tests;
 mod watch;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use gavel_core::auction::Event;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::message::pack;
@@ -32,7 +34,7 @@ pub(crate) use self::queue::EventQueue;
 pub(crate) use self::watch::watch;
 use crate::ledger::Wakes;
 use crate::ledger::keys::Outlet;
-use crate::limits::RETRY_PAUSE_MAX;
+use crate::limits::{OUTBOX_POLL, RELAY_RENEW_EVERY, RETRY_PAUSE_MAX};
 use crate::redis::{Redis, Shard};
 
 /// The body of one message: consecutive events of one auction.
@@ -78,25 +80,30 @@ async fn relay_shard(
 ) {
     let mut pause = Duration::ZERO;
     while !stop.is_cancelled() {
-        match round(&outbox, &queue).await {
-            Ok(Round::Sent) => {
-                pause = Duration::ZERO;
-                continue;
-            }
-            // What another one is at is looked at again and again while it waits.
-            Ok(Round::Empty | Round::NotOurs) => pause = Duration::ZERO,
-            Err(error) => {
-                pause = (pause * 2).clamp(Duration::from_millis(50), RETRY_PAUSE_MAX);
-                failed(outbox.outlet);
-                let outlet = outbox.outlet.name();
-                tracing::warn!(shard, outlet, error = ?error, "outbox not relayed, trying again");
-            }
+        let turn = round(&outbox, &queue).await;
+        if turn.is_ok() {
+            pause = Duration::ZERO;
         }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = wakes.outbox(shard, outbox.outlet), if pause.is_zero() => {}
-            () = tokio::time::sleep(pause), if !pause.is_zero() => {}
-        }
+        let woken = wakes.outbox(shard, outbox.outlet);
+        let rest = async {
+            match turn {
+                Ok(Round::Sent) => {}
+                Ok(Round::Empty) => woken.await,
+                // Every commit wakes whoever listens. Only the one at work is to hear of each.
+                Ok(Round::NotOurs) => {
+                    sleep(OUTBOX_POLL).await;
+                    woken.await;
+                }
+                Err(error) => {
+                    pause = (pause * 2).clamp(Duration::from_millis(50), RETRY_PAUSE_MAX);
+                    failed(outbox.outlet);
+                    let outlet = outbox.outlet.name();
+                    tracing::warn!(shard, outlet, ?error, "outbox not relayed, trying again");
+                    sleep(pause).await;
+                }
+            }
+        };
+        let _stopped = stop.run_until_cancelled(rest).await;
     }
     outbox.release().await;
 }
@@ -135,7 +142,10 @@ async fn round(outbox: &Outbox, queue: &EventQueue) -> Result<Round, RelayError>
         return Ok(Round::Empty);
     }
     let messages = pack(entries)?;
-    let outcome = queue.send(&messages).await;
+    let outcome = tokio::select! {
+        outcome = queue.send(&messages) => outcome,
+        never = keep(outbox) => match never {},
+    };
     for message in outcome.accepted.iter().filter_map(|index| messages.get(*index)) {
         outbox.relayed(message).await?;
         metrics::counter!("gavel_relay_messages_total").increment(1);
@@ -147,5 +157,15 @@ async fn round(outbox: &Outbox, queue: &EventQueue) -> Result<Round, RelayError>
             sent: messages.len(),
             reason,
         }),
+    }
+}
+
+/// Keeps the lease for as long as the queue takes over a batch: else another relay would send it, too.
+async fn keep(outbox: &Outbox) -> Infallible {
+    loop {
+        sleep(RELAY_RENEW_EVERY).await;
+        if let Err(error) = outbox.own().await {
+            tracing::warn!(shard = outbox.shard, ?error, "lease on an outbox not renewed");
+        }
     }
 }

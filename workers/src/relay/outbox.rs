@@ -32,7 +32,7 @@ pub(super) fn lease(shard: Shard, outlet: Outlet) -> String {
 pub(super) struct Outbox {
     redis: Connection,
     keys: Keys,
-    shard: Shard,
+    pub(super) shard: Shard,
     pub(super) outlet: Outlet,
     owner: String,
     own: Script,

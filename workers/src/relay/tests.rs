@@ -1,78 +1,125 @@
-//! Relaying without wake-ups, without a lease at rest, and after a relay that died; on real Redis, with a
-//! queue that takes everything.
+//! Relaying on real Redis, with a queue that does as it is told. Here: without wake-ups, without a lease
+//! at rest, and after a relay that died.
+
+mod lease;
+mod queue;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
-use axum::Json;
-use axum::routing::post;
 use gavel_core::auction::{Auction, OpenCause, PlaceBid};
 use gavel_core::ids::{AuctionId, BidId, IdempotencyKey, UserId};
 use gavel_core::money::Amount;
 use gavel_core::wire::{CreateAuction, Level};
 use gavel_local::{Port, Service};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
+use self::queue::Taker;
 use super::*;
-use crate::ledger::Ledger;
-use crate::limits::RELAY_LEASE;
+use crate::ledger::keys::Keys;
+use crate::ledger::{Ledger, LedgerError, listen};
+use crate::limits::{RELAY_LEASE, WAKE_SILENCE_MAX};
 use crate::redis::connect;
 
-/// A shard whose bids are relayed by somebody who hears of no commit.
+/// One shard, its auctions, and a queue that nobody relays to yet.
 struct Bench {
     service: Service,
+    redis: Redis,
+    wakes: Wakes,
     ledger: Ledger,
-    auction: Auction,
-    _tasks: JoinSet<()>,
+    taker: Taker,
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
     dir: PathBuf,
 }
 
 impl Bench {
-    async fn start() -> Self {
+    /// A bench whose bids are answered at this level.
+    async fn start(level: Level) -> Self {
         let dir = std::env::temp_dir().join(format!("gavel-relay-{}", Uuid::now_v7()));
         std::fs::create_dir_all(&dir).unwrap();
         let mut service = gavel_local::redis::service(&dir, &dir, Port::free().unwrap()).unwrap();
         service.start().await.unwrap();
         let redis = connect(&gavel_local::redis::url(&service), false, 1).await.unwrap();
         let wakes = Wakes::new(&redis);
-        wakes.pretend_heard();
-        let ledger = Ledger::new(&redis, wakes.clone(), Level::Queue);
+        let ledger = Ledger::new(&redis, wakes.clone(), level);
         let mut tasks = JoinSet::new();
-        let (queue, stop) = (queue(&mut tasks).await, CancellationToken::new());
-        let (to, until) = (queue, stop.clone());
-        tasks.spawn(run(redis.clone(), wakes.clone(), Outlet::Bids, to, until));
-        tasks.spawn(watch(redis, wakes, stop));
+        let taker = Taker::start(&mut tasks).await;
+        let stop = CancellationToken::new();
+        Self { service, redis, wakes, ledger, taker, tasks, stop, dir }
+    }
 
-        let request = br#"{"title":"A watch","starting_price":100,"duration_s":60}"#;
+    /// One whose bids are relayed by somebody who hears of no commit.
+    async fn deaf() -> (Self, Auction) {
+        let mut bench = Self::start(Level::Queue).await;
+        bench.wakes.pretend_heard();
+        bench.relay_with(bench.redis.clone(), bench.wakes.clone());
+        let auction = bench.open().await;
+        (bench, auction)
+    }
+
+    /// Starts one more relay of bids, a process of its own as far as Redis can tell.
+    async fn relay(&mut self) {
+        let redis = connect(&gavel_local::redis::url(&self.service), false, 1).await.unwrap();
+        let wakes = Wakes::new(&redis);
+        let until = self.stop.clone();
+        self.tasks.spawn(listen(redis.clone(), wakes.clone(), WAKE_SILENCE_MAX, until));
+        self.relay_with(redis, wakes);
+    }
+
+    fn relay_with(&mut self, redis: Redis, wakes: Wakes) {
+        let (queue, until) = (self.taker.queue(), self.stop.clone());
+        self.tasks.spawn(run(redis.clone(), wakes.clone(), Outlet::Bids, queue, until));
+        self.tasks.spawn(watch(redis, wakes, self.stop.clone()));
+    }
+
+    async fn open(&self) -> Auction {
+        let request = br#"{"title":"A watch","starting_price":100,"duration_s":600}"#;
         let terms = CreateAuction::parse(request).unwrap().terms;
         let id = AuctionId::parse(&format!("use1_{}", Uuid::now_v7())).unwrap();
         let auction = Auction::scheduled(id, UserId::parse("seller").unwrap(), terms);
-        let auction = ledger.open(auction, OpenCause::Seller).await.unwrap();
-        Self { service, ledger, auction, _tasks: tasks, dir }
+        self.ledger.open(auction, OpenCause::Seller).await.unwrap()
     }
 
-    /// Bids, and waits until the queue has it; gives how long that took.
-    async fn bid(&self, offered: u64) -> Duration {
+    /// Bids, and waits for the answer; gives how long that took.
+    async fn bid(&self, auction: &Auction, offered: u64) -> Duration {
+        let since = Instant::now();
+        self.try_bid(auction, offered).await.unwrap();
+        since.elapsed()
+    }
+
+    async fn try_bid(&self, auction: &Auction, offered: u64) -> Result<(), LedgerError> {
         let bidder = UserId::parse(&format!("bidder-{offered}")).unwrap();
         let key = IdempotencyKey::parse("a-key").unwrap();
         let amount = Amount::new(offered).unwrap();
         let bid = PlaceBid {
-            bid_id: BidId::derive(&self.auction.id, &bidder, &key),
+            bid_id: BidId::derive(&auction.id, &bidder, &key),
             bidder,
             amount,
             max: amount,
             currency: None,
             arrived_at: None,
         };
-        let since = Instant::now();
-        self.ledger.bid(&self.auction.id, bid).await.unwrap();
-        since.elapsed()
+        self.ledger.bid(&auction.id, bid).await.map(drop)
     }
 
     async fn ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         gavel_local::redis::ask(&self.service, command).await.unwrap()
+    }
+
+    /// How many entries wait.
+    async fn waiting(&self) -> u64 {
+        self.ask(&["XLEN", &Keys::outbox(0, Outlet::Bids)]).await
+    }
+
+    /// Waits until nothing waits any more.
+    async fn drained(&self) {
+        let since = Instant::now();
+        while self.waiting().await > 0 {
+            let left = self.waiting().await;
+            assert!(since.elapsed() < Duration::from_secs(20), "{left} entries still wait");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Waits until nobody holds the shard.
@@ -83,6 +130,12 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+
+    /// Has somebody else hold the shard for so long.
+    async fn taken(&self, life: Duration) {
+        let (lease, life) = (outbox::lease(0, Outlet::Bids), life.as_millis().to_string());
+        self.ask::<()>(&["SET", &lease, "somebody", "PX", &life]).await;
+    }
 }
 
 impl Drop for Bench {
@@ -91,47 +144,22 @@ impl Drop for Bench {
     }
 }
 
-async fn queue(tasks: &mut JoinSet<()>) -> EventQueue {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let router = axum::Router::new().route("/", post(take));
-    tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("k", "s", None, None, "test"))
-        .endpoint_url(&url)
-        .build();
-    EventQueue::new(aws_sdk_sqs::Client::from_conf(config), url)
-}
-
-async fn take(body: axum::body::Bytes) -> Json<Value> {
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    let taken = body["Entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "" }));
-    Json(json!({ "Successful": taken.collect::<Vec<_>>(), "Failed": [] }))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bid_is_acknowledged_although_every_wake_up_is_lost_and_at_rest_nobody_holds_the_shard() {
-    let bench = Bench::start().await;
+    let (bench, auction) = Bench::deaf().await;
     for offered in [100, 900] {
-        bench.bid(offered).await;
+        bench.bid(&auction, offered).await;
         bench.at_rest().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shard_whose_relay_died_is_taken_over_when_its_lease_is_over() {
-    let bench = Bench::start().await;
-    bench.bid(100).await;
+    let (bench, auction) = Bench::deaf().await;
+    bench.bid(&auction, 100).await;
     bench.at_rest().await;
     // Somebody else takes it on, and is heard of no more.
-    let (lease, life) = (outbox::lease(0, Outlet::Bids), RELAY_LEASE.as_millis().to_string());
-    bench.ask::<()>(&["SET", &lease, "somebody", "PX", &life]).await;
-    let took = bench.bid(900).await;
+    bench.taken(RELAY_LEASE).await;
+    let took = bench.bid(&auction, 900).await;
     assert!(took > RELAY_LEASE / 2, "the lease was somebody else's: {took:?}");
 }
