@@ -22,7 +22,7 @@ pub const DEFAULTS: &str = include_str!("config/defaults.toml");
 const TAG_VALUE: &str = "1 to 64 letters, digits, dashes, dots or underscores";
 
 /// A setting and the environment variable that overrides it.
-const SETTINGS: [(&str, &str); 32] = [
+const SETTINGS: [(&str, &str); 33] = [
     ("listen", "GAVEL_LISTEN"),
     ("region", "GAVEL_REGION"),
     ("acknowledge", "GAVEL_ACKNOWLEDGE"),
@@ -35,6 +35,7 @@ const SETTINGS: [(&str, &str); 32] = [
     ("database_url", "DATABASE_URL"),
     ("redis_url", "REDIS_URL"),
     ("redis_cluster", "GAVEL_REDIS_CLUSTER"),
+    ("redis_full_percent", "GAVEL_REDIS_FULL_PERCENT"),
     ("sqs_bid_queue_url", "SQS_BID_QUEUE_URL"),
     ("sqs_notification_queue_url", "SQS_NOTIFICATION_QUEUE_URL"),
     ("sqs_chat_queue_url", "SQS_CHAT_QUEUE_URL"),
@@ -82,6 +83,7 @@ pub struct Config {
     pub database_url: SecretString,
     pub redis_url: SecretString,
     pub redis_cluster: bool,
+    pub redis_full_percent: u64,
     pub sqs_bid_queue_url: String,
     pub sqs_notification_queue_url: String,
     pub sqs_chat_queue_url: String,
@@ -166,6 +168,10 @@ impl Reader {
             });
         let database_url = self.url("database_url", &["postgres://", "postgresql://"]);
         let redis_cluster = self.parsed("redis_cluster", "true or false");
+        let redis_full_percent =
+            self.checked("redis_full_percent", "a number from 1 to 99", |text| {
+                text.parse().ok().filter(|percent| (1..=99).contains(percent))
+            });
         let redis_url = self.redis_urls(redis_cluster.unwrap_or_default());
         let sqs_bid_queue_url = self.web_url("sqs_bid_queue_url");
         let sqs_notification_queue_url = self.web_url("sqs_notification_queue_url");
@@ -218,6 +224,7 @@ impl Reader {
             database_url: database_url?,
             redis_url: redis_url?,
             redis_cluster: redis_cluster?,
+            redis_full_percent: redis_full_percent?,
             sqs_bid_queue_url: sqs_bid_queue_url?,
             sqs_notification_queue_url: sqs_notification_queue_url?,
             sqs_chat_queue_url: sqs_chat_queue_url?,

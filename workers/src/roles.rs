@@ -70,6 +70,9 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
 
     let (mut tasks, mut serving) = (Tasks::default(), Tasks::default());
     worker.follow_redis(&mut tasks);
+    if plays(Role::Api) {
+        worker.watch_room(&mut tasks);
+    }
     if plays(Role::Relay) {
         worker.relay(&mut tasks);
     }
@@ -153,6 +156,12 @@ impl Worker {
         tasks.start("wake-ups", listening);
         let (redis, wakes) = (self.redis.clone(), self.wakes.clone());
         tasks.start("wake-ups of others", ledger::tell(redis, wakes, self.stop.clone()));
+    }
+
+    fn watch_room(&self, tasks: &mut Tasks) {
+        let (redis, full_percent) = (self.redis.clone(), self.config.redis_full_percent);
+        let watching = self.ledger.room().watch(redis, full_percent, self.stop.clone());
+        tasks.start("room for bids", watching);
     }
 
     fn relay(&self, tasks: &mut Tasks) {

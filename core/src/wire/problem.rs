@@ -64,6 +64,8 @@ pub enum Code {
     RateLimited,
     /// Our fault; the caller cannot mend it.
     Internal,
+    /// No new bids are taken for now. This one was not accepted, and will not be.
+    BiddingSuspended,
     /// Try again after `Retry-After`.
     Unavailable,
 }
@@ -94,7 +96,7 @@ impl Code {
             Self::RateLimited => 429,
             Self::HeadersTooLarge => 431,
             Self::Internal => 500,
-            Self::Unavailable => 503,
+            Self::BiddingSuspended | Self::Unavailable => 503,
         }
     }
 
@@ -127,6 +129,7 @@ impl Code {
             Self::BidAboveCeiling => "The bid is above the ceiling",
             Self::RateLimited => "Too many requests",
             Self::Internal => "Something went wrong on our side",
+            Self::BiddingSuspended => "No new bids are taken for now",
             Self::Unavailable => "Try again in a moment",
         }
     }

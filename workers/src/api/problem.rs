@@ -13,7 +13,7 @@ use crate::catalog::CatalogError;
 use crate::chat::ChatError;
 use crate::history::HistoryError;
 use crate::ledger::LedgerError;
-use crate::limits::{CHAT_BURST, KEYS_ASKED_AT_ONCE, RETRY_AFTER_S};
+use crate::limits::{CHAT_BURST, KEYS_ASKED_AT_ONCE, MEMORY_TICK, RETRY_AFTER_S};
 use crate::users::{DeviceError, UsersError};
 use crate::video::VideoError;
 
@@ -65,6 +65,7 @@ impl ApiError {
                 LedgerError::Refused(refusal) => (Problem::from(&refusal), None),
                 LedgerError::IdempotencyConflict => (key_conflict(), None),
                 LedgerError::UnknownAuction => (not_found("there is no such auction"), None),
+                LedgerError::Suspended => (suspended(), Some("no room for new bids".to_owned())),
                 LedgerError::Busy | LedgerError::TimedOut => unavailable(error.to_string()),
                 LedgerError::Unavailable(cause) => unavailable(cause),
             },
@@ -168,6 +169,9 @@ fn respond(problem: Problem) -> Response {
         Code::Unavailable => {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
+        Code::BiddingSuspended => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(MEMORY_TICK.as_secs()));
+        }
         Code::Unauthenticated => {
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
             headers.insert(WWW_AUTHENTICATE, challenge);
@@ -270,6 +274,11 @@ fn invalid_cursor() -> Problem {
     Problem::invalid(vec![FieldError::new("cursor", "must be a `next_cursor` of this list")])
 }
 
+fn suspended() -> Problem {
+    let detail = "your bid was not accepted, and will not be; new bids are taken again soon";
+    Problem::new(Code::BiddingSuspended, detail)
+}
+
 fn unavailable(cause: String) -> (Problem, Option<String>) {
     (Problem::new(Code::Unavailable, "the request was not served; try again"), Some(cause))
 }
@@ -321,6 +330,7 @@ mod tests {
             ),
             (LedgerError::IdempotencyConflict.into(), 409, "idempotency-conflict"),
             (LedgerError::UnknownAuction.into(), 404, "not-found"),
+            (LedgerError::Suspended.into(), 503, "bidding-suspended"),
             (LedgerError::Busy.into(), 503, "unavailable"),
             (LedgerError::TimedOut.into(), 503, "unavailable"),
             (LedgerError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),

@@ -157,6 +157,7 @@ fn place_bid() -> Operation {
             Code::BidTooLow,
             Code::IdempotencyConflict,
             Code::BidAboveCeiling,
+            Code::BiddingSuspended,
         ])
 }
 

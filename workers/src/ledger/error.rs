@@ -4,6 +4,9 @@ use gavel_core::auction::Refusal;
 
 use super::store::StoreError;
 
+/// How a full Redis begins its refusal. It refuses the first write of a script or none.
+const OUT_OF_MEMORY: &str = "OOM";
+
 /// Why the ledger did not do as asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
@@ -19,6 +22,9 @@ pub enum LedgerError {
     /// Too much waits for this auction. Try again soon.
     #[error("too many requests wait for this auction")]
     Busy,
+    /// There is no room for new bids. Nothing happened, and nothing will.
+    #[error("no new bids are taken now")]
+    Suspended,
     /// It may or may not have happened. Try again with the same key.
     #[error("no answer in time")]
     TimedOut,
@@ -29,6 +35,11 @@ pub enum LedgerError {
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Redis(full) = &error
+            && full.code() == Some(OUT_OF_MEMORY)
+        {
+            return Self::Suspended;
+        }
         Self::Unavailable(format!("{error}: {:?}", std::error::Error::source(&error)))
     }
 }

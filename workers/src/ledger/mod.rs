@@ -10,6 +10,7 @@ mod error;
 pub(crate) mod keys;
 mod look;
 mod mailboxes;
+mod room;
 mod sequencer;
 mod store;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use tokio::sync::oneshot;
 use self::batch::Answer;
 use self::clock::Clock;
 use self::mailboxes::{Bounds, Mailboxes};
+use self::room::Room;
 use self::sequencer::Job;
 use self::store::Store;
 use crate::limits::DECISION_MAX;
@@ -59,6 +61,7 @@ struct Inner {
     wakes: Wakes,
     level: Level,
     mailboxes: Mailboxes,
+    room: Room,
 }
 
 impl Ledger {
@@ -71,12 +74,18 @@ impl Ledger {
         let (store, clock) = (Store::new(redis), Arc::new(Clock::default()));
         let relayed = wakes.relayed.clone();
         let mailboxes = Mailboxes::new(store.clone(), clock.clone(), relayed, bounds);
-        Self { inner: Arc::new(Inner { store, clock, wakes, level, mailboxes }) }
+        let room = Room::new(redis.shards);
+        Self { inner: Arc::new(Inner { store, clock, wakes, level, mailboxes, room }) }
     }
 
     /// What wakes those that look after this ledger's auctions.
     pub(crate) fn wakes(&self) -> &Wakes {
         &self.inner.wakes
+    }
+
+    /// Whether there is room for new bids, as far as somebody watches it.
+    pub(crate) fn room(&self) -> Room {
+        self.inner.room.clone()
     }
 
     /// Opens a scheduled auction. Opening it again changes nothing.
@@ -103,9 +112,13 @@ impl Ledger {
         }
     }
 
-    /// Places a bid and waits for the acknowledgement level. After any error but a refusal or a
-    /// conflict the bid may have been accepted: asking again with the same key tells.
+    /// Places a bid and waits for the acknowledgement level. After any error but a refusal, a
+    /// suspension or a conflict the bid may have been accepted: asking again with the same key tells.
     pub async fn bid(&self, auction: &AuctionId, bid: PlaceBid) -> Result<Placed, LedgerError> {
+        let suspended = self.inner.room.is_short(self.inner.store.shard(auction));
+        if suspended && self.accepted(&bid.bid_id).await?.is_none() {
+            return Err(LedgerError::Suspended);
+        }
         let (event, repeated) = match self.ask(auction, Command::Bid(bid), None).await? {
             Answer::Accepted(event) => (event, false),
             Answer::Repeated(event) => (event, true),

@@ -45,22 +45,36 @@ pub(super) struct Loaded {
     pub(super) relayed: u64,
 }
 
+/// How everything is written.
+const COMMIT: &str = include_str!("commit.lua");
+/// The same for a Redis above its `maxmemory`.
+const COMMIT_WHEN_FULL: &str = concat!("#!lua flags=allow-oom\n", include_str!("commit.lua"));
+
+/// Remembers a request, also when Redis is full: it may be the one to close an auction. KEYS 1 request;
+/// ARGV 1 life in s.
+const FIRST_USE: &str = "#!lua flags=allow-oom
+return redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1])";
+
 /// Redis, as the ledger uses it.
 #[derive(Clone)]
 pub(crate) struct Store {
     redis: Connection,
     keys: Keys,
     commit: Script,
+    /// The same, and it runs when Redis is full, too.
+    commit_when_full: Script,
+    first_use: Script,
     time: Script,
 }
 
 impl Store {
     pub(crate) fn new(redis: &Redis) -> Self {
-        let commit = Script::new(include_str!("commit.lua"));
         Self {
             redis: redis.connection.clone(),
             keys: Keys(redis.shards),
-            commit,
+            commit: Script::new(COMMIT),
+            commit_when_full: Script::new(COMMIT_WHEN_FULL),
+            first_use: Script::new(FIRST_USE),
             time: Script::new("return redis.call('TIME')"),
         }
     }
@@ -152,7 +166,8 @@ impl Store {
     }
 
     /// Appends `events` and writes `after`, if the stored position is still `expected`. Should a call
-    /// ever arrive twice, the second finds another position and writes nothing.
+    /// ever arrive twice, the second finds another position and writes nothing. A full Redis refuses bids
+    /// and nothing else: what is committed with a closing, a pause or an opening is written.
     pub(super) async fn commit(
         &self,
         expected: u64,
@@ -171,7 +186,9 @@ impl Store {
             Keys::unrecorded(shard),
             Keys::outbox(shard, Outlet::Messages),
         ];
-        let mut call = self.commit.call(shard, &keys);
+        let bids_only = events.iter().all(|event| matches!(event.kind, EventKind::Bid(_)));
+        let script = if bids_only { &self.commit } else { &self.commit_when_full };
+        let mut call = script.call(shard, &keys);
         call.arg(expected.to_string())
             .arg(now.as_ms().to_string())
             .arg(SKEW_MS_MAX.to_string())
@@ -271,10 +288,9 @@ impl Store {
         request_id: &str,
     ) -> Result<bool, StoreError> {
         let life_s = ASSERTION_LIFE_S.saturating_mul(2);
-        let mut command = redis::cmd("SET");
-        command.arg(Keys::request(shard, request_id)).arg(1);
-        command.arg("NX").arg("EX").arg(life_s);
-        let set: Option<String> = self.redis.query(shard, &command).await?;
+        let keys = [Keys::request(shard, request_id)];
+        let mut call = self.first_use.call(shard, &keys);
+        let set: Option<String> = call.arg(life_s).query(&self.redis).await?;
         Ok(set.is_some())
     }
 

@@ -6,7 +6,7 @@
 //! stands still while it looks for a lost one, so a frozen node would stop the auctions of all others.
 //! Here nodes share nothing, and finding out about changes happens beside the commands.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use super::error::{refused, timed_out};
 use super::node::Node;
-use super::shard::{SLOTS, Slot};
+use super::shard::{SLOTS, Shard, Slot, slot};
 use crate::limits::{
     REDIRECT_PAUSE, REDIRECTS_AT_ONCE_MAX, REDIRECTS_MAX, REDIS_CALL_MAX, TOPOLOGY_AGE_MAX,
     TOPOLOGY_PAUSE,
@@ -110,6 +110,17 @@ impl Cluster {
             }
         }
         Err(timed_out())
+    }
+
+    /// The `shards` by their nodes; those without a known one are together, too.
+    pub(super) fn by_node(&self, shards: impl Iterator<Item = Shard>) -> Vec<Vec<Shard>> {
+        let map = self.lock();
+        let mut nodes: BTreeMap<Option<&Address>, Vec<Shard>> = BTreeMap::new();
+        for shard in shards {
+            let owner = map.owners.get(usize::from(slot(shard))).and_then(Option::as_ref);
+            nodes.entry(owner).or_default().push(shard);
+        }
+        nodes.into_values().collect()
     }
 
     /// Sends a command that concerns no slot to all nodes at once and gives the first answer.

@@ -88,6 +88,14 @@ impl Connection {
         }
     }
 
+    /// The `shards` by the node that has them now, as far as is known.
+    pub(crate) fn by_node(&self, shards: impl Iterator<Item = Shard>) -> Vec<Vec<Shard>> {
+        match self {
+            Self::Node(_) => vec![shards.collect()],
+            Self::Cluster(cluster) => cluster.by_node(shards),
+        }
+    }
+
     /// The first answer of any node: a lost one takes its own auctions with it, not this worker.
     pub(crate) async fn query_any<T: FromRedisValue>(&self, command: Cmd) -> RedisResult<T> {
         let answer = match self {

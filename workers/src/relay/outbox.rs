@@ -9,8 +9,8 @@ use crate::limits::{OUTBOX_ENTRIES_MAX, RELAY_LEASE};
 use crate::redis::shard::key;
 use crate::redis::{Connection, Redis, Script, Shard};
 
-/// Takes or renews the lease. KEYS 1 lease; ARGV 1 owner, 2 life in ms.
-const OWN: &str = "
+/// Takes or renews the lease, also when Redis is full. KEYS 1 lease; ARGV 1 owner, 2 life in ms.
+const OWN: &str = "#!lua flags=allow-oom
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

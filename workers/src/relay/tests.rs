@@ -1,6 +1,7 @@
 //! Relaying on real Redis, with a queue that does as it is told. Here: without wake-ups, without a lease
 //! at rest, and after a relay that died.
 
+mod full;
 mod lease;
 mod queue;
 

@@ -69,7 +69,7 @@ fn special_headers(code: Code) -> &'static [&'static str] {
     match code {
         Code::Unauthenticated => &["WWW-Authenticate"],
         Code::RateLimited => &["Retry-After", "RateLimit", "RateLimit-Policy"],
-        Code::Unavailable => &["Retry-After"],
+        Code::BiddingSuspended | Code::Unavailable => &["Retry-After"],
         _ => &[],
     }
 }
