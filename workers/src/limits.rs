@@ -69,8 +69,14 @@ pub(crate) const MEMORY_TICK: Duration = Duration::from_secs(2);
 
 // ---- relay --------------------------------------------------------------------------------------
 
-/// Outbox entries looked at in one round.
+/// Outbox entries read in one call.
 pub(crate) const OUTBOX_ENTRIES_MAX: usize = 1_000;
+/// Entries of one auction that a relay holds in memory: some messages, so that it reads about as much as it
+/// sends.
+pub(crate) const LINE_ENTRIES_MAX: usize = 1_000;
+/// Entries of one outbox that a relay holds in memory, beyond which it reads no more: of ten auctions with
+/// long lines, about 6 MB. It may be one read more.
+pub(crate) const WAITING_ENTRIES_MAX: usize = 10_000;
 /// Messages in one SQS batch call; SQS's own limit.
 pub(crate) const SQS_BATCH_MESSAGES_MAX: usize = 10;
 /// Bytes of one message: ten of them stay under SQS's 1 MiB for a batch.
@@ -92,6 +98,8 @@ pub(crate) const RELAY_RENEW_EVERY: Duration = Duration::from_millis(400);
 pub(crate) const MESSAGES_WAITING_MAX: u32 = 200_000;
 /// How often the outboxes are measured; well below the minute at which metrics are usually collected.
 pub(crate) const BACKLOG_TICK: Duration = Duration::from_secs(2);
+/// First pause between two tries after a failure: SQS throttles by the second.
+pub(crate) const RETRY_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// Longest pause between two tries after a failure.
 pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 

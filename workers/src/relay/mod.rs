@@ -12,14 +12,16 @@
 //! lease is over: at rest there is none to wait for.
 
 mod backlog;
+mod entry;
 mod message;
 mod outbox;
 mod queue;
+mod round;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod watch;
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use gavel_core::auction::Event;
@@ -28,14 +30,14 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::message::pack;
 use self::outbox::Outbox;
 pub(crate) use self::queue::EventQueue;
+use self::round::{Relay, Round};
 pub(crate) use self::watch::watch;
 use crate::ledger::Wakes;
 use crate::ledger::keys::Outlet;
-use crate::limits::{OUTBOX_POLL, RELAY_RENEW_EVERY, RETRY_PAUSE_MAX};
-use crate::redis::{Redis, Shard};
+use crate::limits::{OUTBOX_POLL, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN};
+use crate::redis::Redis;
 
 /// The body of one message: consecutive events of one auction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,42 +64,42 @@ pub(crate) async fn run(
     queue: EventQueue,
     stop: CancellationToken,
 ) {
+    // From 0 on, or the alarm would not see the first one.
+    set_aside(outlet).increment(0);
     let mut shards = JoinSet::new();
     for shard in redis.shards.all() {
-        let outbox = Outbox::new(&redis, shard, outlet);
-        shards.spawn(relay_shard(shard, outbox, wakes.clone(), queue.clone(), stop.clone()));
+        let relay = Relay::new(Outbox::new(&redis, shard, outlet), queue.clone());
+        shards.spawn(relay_shard(relay, wakes.clone(), stop.clone()));
     }
     // A shard that panics takes the role with it: a silent shard would answer no bid for ever.
     shards.join_all().await;
 }
 
-async fn relay_shard(
-    shard: Shard,
-    outbox: Outbox,
-    wakes: Wakes,
-    queue: EventQueue,
-    stop: CancellationToken,
-) {
+async fn relay_shard(mut relay: Relay, wakes: Wakes, stop: CancellationToken) {
+    let (shard, outlet) = (relay.outbox.shard, relay.outbox.outlet);
     let mut pause = Duration::ZERO;
     while !stop.is_cancelled() {
-        let turn = round(&outbox, &queue).await;
+        let turn = relay.round().await;
         if turn.is_ok() {
             pause = Duration::ZERO;
         }
-        let woken = wakes.outbox(shard, outbox.outlet);
+        let woken = wakes.outbox(shard, outlet);
         let rest = async {
             match turn {
-                Ok(Round::Sent) => {}
-                Ok(Round::Empty) => woken.await,
+                Ok(Round::More) => {}
+                Ok(Round::Idle { until: None }) => woken.await,
+                Ok(Round::Idle { until: Some(until) }) => {
+                    let _woken = tokio::time::timeout_at(until, woken).await;
+                }
                 // Every commit wakes whoever listens. Only the one at work is to hear of each.
                 Ok(Round::NotOurs) => {
                     sleep(OUTBOX_POLL).await;
                     woken.await;
                 }
                 Err(error) => {
-                    pause = (pause * 2).clamp(Duration::from_millis(50), RETRY_PAUSE_MAX);
-                    failed(outbox.outlet);
-                    let outlet = outbox.outlet.name();
+                    pause = (pause * 2).clamp(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
+                    failed(outlet);
+                    let outlet = outlet.name();
                     tracing::warn!(shard, outlet, ?error, "outbox not relayed, trying again");
                     sleep(pause).await;
                 }
@@ -105,67 +107,15 @@ async fn relay_shard(
         };
         let _stopped = stop.run_until_cancelled(rest).await;
     }
-    outbox.release().await;
+    relay.outbox.release().await;
+}
+
+/// The counter of events set aside.
+fn set_aside(outlet: Outlet) -> metrics::Counter {
+    metrics::counter!("gavel_relay_set_aside_total", "outlet" => outlet.name())
 }
 
 /// Counts a failure, for the alarm.
 fn failed(outlet: Outlet) {
     metrics::counter!("gavel_relay_failures_total", "outlet" => outlet.name()).increment(1);
-}
-
-enum Round {
-    /// Everything looked at was sent; there may be more.
-    Sent,
-    /// Nothing to send.
-    Empty,
-    /// Another relay works on this shard.
-    NotOurs,
-}
-
-/// Why a round failed. Always worth another try: the entries are still there.
-#[derive(Debug, thiserror::Error)]
-enum RelayError {
-    #[error("the outbox could not be read or trimmed")]
-    Redis(#[from] redis::RedisError),
-    #[error("an outbox entry is not valid")]
-    Corrupt(#[from] serde_json::Error),
-    #[error("the queue did not take {failed} of {sent} messages: {reason}")]
-    Queue { failed: usize, sent: usize, reason: String },
-}
-
-async fn round(outbox: &Outbox, queue: &EventQueue) -> Result<Round, RelayError> {
-    if !outbox.own().await? {
-        return Ok(Round::NotOurs);
-    }
-    let entries = outbox.entries().await?;
-    if entries.is_empty() {
-        return Ok(Round::Empty);
-    }
-    let messages = pack(entries)?;
-    let outcome = tokio::select! {
-        outcome = queue.send(&messages) => outcome,
-        never = keep(outbox) => match never {},
-    };
-    for message in outcome.accepted.iter().filter_map(|index| messages.get(*index)) {
-        outbox.relayed(message).await?;
-        metrics::counter!("gavel_relay_messages_total").increment(1);
-    }
-    match outcome.failure {
-        None => Ok(Round::Sent),
-        Some(reason) => Err(RelayError::Queue {
-            failed: messages.len().saturating_sub(outcome.accepted.len()),
-            sent: messages.len(),
-            reason,
-        }),
-    }
-}
-
-/// Keeps the lease for as long as the queue takes over a batch: else another relay would send it, too.
-async fn keep(outbox: &Outbox) -> Infallible {
-    loop {
-        sleep(RELAY_RENEW_EVERY).await;
-        if let Err(error) = outbox.own().await {
-            tracing::warn!(shard = outbox.shard, ?error, "lease on an outbox not renewed");
-        }
-    }
 }

@@ -17,8 +17,16 @@ pub(crate) struct EventQueue {
 pub(super) struct Sent {
     /// Indices of the messages the queue has.
     pub(super) accepted: Vec<usize>,
-    /// Why it does not have the others; for the log.
-    pub(super) failure: Option<String>,
+    /// Why it does not have the others.
+    pub(super) failure: Option<Failure>,
+}
+
+/// Why the queue does not have a message; texts are for the log.
+pub(super) enum Failure {
+    /// The call failed, whichever message was in it.
+    Call(String),
+    /// The queue refused some messages, the first of them for this reason.
+    Messages(String),
 }
 
 impl EventQueue {
@@ -40,7 +48,8 @@ impl EventQueue {
         let entries = match entries {
             Ok(entries) => entries,
             Err(error) => {
-                return Sent { accepted: Vec::new(), failure: Some(error.to_string()) };
+                let failure = Some(Failure::Call(error.to_string()));
+                return Sent { accepted: Vec::new(), failure };
             }
         };
         let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
@@ -48,12 +57,13 @@ impl EventQueue {
             Ok(reply) => Sent {
                 accepted: reply.successful().iter().filter_map(|ok| ok.id().parse().ok()).collect(),
                 failure: reply.failed().first().map(|failed| {
-                    format!("{}: {}", failed.code(), failed.message().unwrap_or_default())
+                    let why = failed.message().unwrap_or_default();
+                    Failure::Messages(format!("{}: {why}", failed.code()))
                 }),
             },
             Err(error) => Sent {
                 accepted: Vec::new(),
-                failure: Some(DisplayErrorContext(&error).to_string()),
+                failure: Some(Failure::Call(DisplayErrorContext(&error).to_string())),
             },
         }
     }

@@ -4,6 +4,7 @@
 mod full;
 mod lease;
 mod queue;
+mod trouble;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
