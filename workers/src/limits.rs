@@ -32,6 +32,13 @@ pub(crate) const SKEW_MS_MAX: u64 = 500;
 /// Times a batch is decided again after another worker was faster, before answering "busy". Eight
 /// workers on one auction lose at most a few races in a row.
 pub(crate) const REDECIDE_ATTEMPTS_MAX: u32 = 32;
+/// Times a batch is decided again because Redis got it too late, before answering "busy". One is for a
+/// worker that was frozen; two in a row are a Redis whose queue is longer than [`SKEW_MS_MAX`], where
+/// every further try only makes it longer.
+pub(crate) const SKEWED_ATTEMPTS_MAX: u32 = 2;
+/// Pause before the next try after Redis got a batch too late, so that its queue gets shorter; with it
+/// there is still time for a second try within [`DECISION_MAX`].
+pub(crate) const SKEW_PAUSE: Duration = Duration::from_millis(100);
 /// Longest wait for one Redis reply. Redis answers in under a millisecond or is in trouble.
 pub(crate) const REDIS_RESPONSE_MAX: Duration = Duration::from_secs(2);
 /// Longest wait for a Redis connection.
@@ -50,7 +57,8 @@ pub(crate) const REDIRECT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) const TOPOLOGY_AGE_MAX: Duration = Duration::from_secs(30);
 /// Pause between two looks at the map of slots, so that a lost node's callers cause few of them.
 pub(crate) const TOPOLOGY_PAUSE: Duration = Duration::from_millis(250);
-/// Longest wait for a decision, mailbox included; with [`ACKNOWLEDGE_MAX`] below the API's limit.
+/// Longest wait for a decision, mailbox included; with [`ACKNOWLEDGE_MAX`] below the API's limit. Later
+/// than that nothing is committed for who waited, by Redis's own clock.
 pub(crate) const DECISION_MAX: Duration = Duration::from_secs(3);
 /// Longest wait for an accepted bid to reach the acknowledgement level.
 pub(crate) const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(3);
@@ -60,7 +68,7 @@ pub(crate) const ACKNOWLEDGE_POLL: Duration = Duration::from_millis(100);
 /// after half of it whether it is there, two commands a second, and answers in under a millisecond; so
 /// long can wake-ups be missed without anybody's knowing.
 pub(crate) const WAKE_SILENCE_MAX: Duration = Duration::from_secs(1);
-/// Events read from a log in one call when catching up.
+/// Events read from a log to catch up; who is further behind loads the state, which is one call.
 pub(crate) const CATCH_UP_EVENTS_MAX: usize = 1_000;
 
 /// How often each node's memory is measured: 5,000 accepted bids a second that are not relayed take

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::Command;
+use super::command::{CloseCause, Command, OpenCause};
 use super::event::Outcome;
 use super::terms::Terms;
 use crate::ids::{AuctionId, BidId, UserId};
@@ -151,6 +151,17 @@ impl Auction {
             Command::Bid(bid) if bid.arrived_at.is_some_and(before_end) => self.closes_at(),
             Command::Bid(_) | Command::Pause | Command::Cancel => self.ends_at(),
             Command::Open(_) | Command::Resume | Command::Close(_) => None,
+        }
+    }
+
+    /// The first instant at which `command`, decided on this state, is not too early: what waits for its
+    /// time waits for it on the clock that a commit is measured by.
+    #[must_use]
+    pub fn not_before(&self, command: &Command) -> Option<Timestamp> {
+        match command {
+            Command::Open(OpenCause::Time) => self.terms.opens_at,
+            Command::Close(CloseCause::Time) => self.closes_at(),
+            _ => None,
         }
     }
 

@@ -54,6 +54,20 @@ impl Assertion {
     pub const fn arrived_at(&self) -> Timestamp {
         Timestamp::from_ms(self.arrived_at_ms)
     }
+
+    /// [`settled_at`] of the request.
+    #[must_use]
+    pub const fn settled_at(&self) -> Timestamp {
+        settled_at(self.arrived_at())
+    }
+}
+
+/// From when on a bid that reached the edge at `arrived_at`, and was not accepted by then, never will be:
+/// when the edge's word for it is over. The commit compares it with the server's clock, so that it holds
+/// whatever clock the edge has; one that is late by as much can place no bids.
+#[must_use]
+pub const fn settled_at(arrived_at: Timestamp) -> Timestamp {
+    arrived_at.plus_ms(ASSERTION_LIFE_S * 1_000)
 }
 
 /// SHA-256 of a body in lower-case hex.

@@ -24,7 +24,7 @@ mod views;
 
 pub use assertion::{
     ADMINISTRATORS, ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, GROUPS,
-    SELLERS, body_digest,
+    SELLERS, body_digest, settled_at,
 };
 pub use auction::{AuctionView, CreateAuction, ShownStatus, Status};
 pub use bid::{BidReceipt, BidRequest, Level};
@@ -34,7 +34,7 @@ pub use edit::EditAuction;
 pub use fields::Fields;
 pub use invalid::{FieldError, InvalidBody};
 pub use me::{Channel, DeletedMe, DisplayName, EditMe, MeView, NotificationsView};
-pub use problem::{Code, PROBLEM_CONTENT_TYPE, Problem};
+pub use problem::{BID_ID_HEADER, Code, PROBLEM_CONTENT_TYPE, Problem};
 pub use video::{IngestView, PlaybackView, RevocationView, RevokeViewer};
 pub use views::{BidItem, FollowView, OwnBidItem, Page, StateView, TopBidView};
 

@@ -4,10 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::invalid::{FieldError, InvalidBody};
 use crate::auction::Refusal;
+use crate::ids::BidId;
 use crate::money::Amount;
+use crate::time::Timestamp;
 
 /// The media type of every problem.
 pub const PROBLEM_CONTENT_TYPE: &str = "application/problem+json";
+
+/// The header that names the bid in every answer to one, as `bid_id` does in the body.
+pub const BID_ID_HEADER: &str = "gavel-bid-id";
 
 /// The stable codes. Clients branch on these, never on the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -66,8 +71,14 @@ pub enum Code {
     Internal,
     /// No new bids are taken for now. This one was not accepted, and will not be.
     BiddingSuspended,
-    /// Try again after `Retry-After`.
+    /// Try again after `Retry-After`. A bid was not decided as far as we know; if it was not accepted by
+    /// `settled_at`, it never will be.
     Unavailable,
+    /// The bid counts, as number `seq`, and will be delivered; it is only not in the queue yet.
+    BidUnconfirmed,
+    /// The bid was not accepted so far, but still may be until `settled_at`. Ask again after
+    /// `Retry-After`.
+    BidUnsettled,
 }
 
 impl Code {
@@ -96,7 +107,10 @@ impl Code {
             Self::RateLimited => 429,
             Self::HeadersTooLarge => 431,
             Self::Internal => 500,
-            Self::BiddingSuspended | Self::Unavailable => 503,
+            Self::BiddingSuspended
+            | Self::Unavailable
+            | Self::BidUnconfirmed
+            | Self::BidUnsettled => 503,
         }
     }
 
@@ -131,6 +145,8 @@ impl Code {
             Self::Internal => "Something went wrong on our side",
             Self::BiddingSuspended => "No new bids are taken for now",
             Self::Unavailable => "Try again in a moment",
+            Self::BidUnconfirmed => "The bid was accepted, and is still being confirmed",
+            Self::BidUnsettled => "The bid is not settled yet",
         }
     }
 
@@ -169,6 +185,16 @@ pub struct Problem {
     /// The caller's own maximum, for `maximum-not-raised`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub maximum: Option<Amount>,
+    /// The bid that this answers, for every answer to a bid.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bid_id: Option<BidId>,
+    /// The bid's number among the accepted ones of its auction, for `bid-unconfirmed`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seq: Option<u64>,
+    /// From when on, by the server's clock, the bid is settled: what was not accepted by then never
+    /// will be. For `bid-unsettled`, and for every 5xx to a bid that does not say it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settled_at: Option<Timestamp>,
 }
 
 impl Problem {
@@ -184,7 +210,17 @@ impl Problem {
             errors: Vec::new(),
             minimum: None,
             maximum: None,
+            bid_id: None,
+            seq: None,
+            settled_at: None,
         }
+    }
+
+    /// The same, as the answer to this bid, which is settled at `settled_at`.
+    #[must_use]
+    pub fn of_bid(self, bid_id: BidId, settled_at: Timestamp) -> Self {
+        let unknown = self.status >= 500 && self.code != Code::BidUnconfirmed;
+        Self { bid_id: Some(bid_id), settled_at: unknown.then_some(settled_at), ..self }
     }
 
     /// An `invalid-request` problem that names the fields at fault.

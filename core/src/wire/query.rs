@@ -11,6 +11,7 @@ use super::number::whole_number;
 use crate::limits::{
     CURSOR_LEN_MAX, LABEL_CHARS_MAX, LINK_TOKEN_LEN_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
 };
+use crate::time::Timestamp;
 
 /// What is wrong with a query, parameter by parameter.
 pub type Faults = Vec<FieldError>;
@@ -33,6 +34,13 @@ pub struct ListQuery {
     pub category: Option<String>,
     /// Which page.
     pub page: PageQuery,
+}
+
+/// Until when a bid that is looked up may still be accepted: `settled_at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BidQuery {
+    /// The `settled_at` of the answer that left it open.
+    pub settled_at: Option<Timestamp>,
 }
 
 /// The token of a link in a message: `token`, and what was added to the link since.
@@ -69,6 +77,18 @@ impl ListQuery {
             category: parameters.remove("category"),
             page: PageQuery::of(&mut parameters),
         })
+    }
+}
+
+impl BidQuery {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// Every parameter at fault.
+    pub fn parse(query: &str) -> Result<Self, Faults> {
+        let parameters = read(query, &["settled_at"])?;
+        let settled_at = parameters.get("settled_at").and_then(|text| Timestamp::parse(text));
+        Ok(Self { settled_at })
     }
 }
 
@@ -184,6 +204,9 @@ fn fault(name: &str, value: &str) -> Option<String> {
             whole(value).is_some_and(|limit| (1..=PAGE_ITEMS_MAX).contains(&limit)),
             format!("must be a whole number from 1 to {PAGE_ITEMS_MAX}"),
         ),
+        "settled_at" => {
+            (Timestamp::parse(value).is_some(), "must be that of an answer to the bid".to_owned())
+        }
         "cursor" => (
             (1..=CURSOR_LEN_MAX).contains(&value.len())
                 && value.bytes().all(|b| b.is_ascii_graphic()),

@@ -58,7 +58,7 @@ routes! {
 
     ListBids        Get    "/v1/auctions/{id}/bids"                   Anyone   Plain  Unread  Page
     PlaceBid        Post   "/v1/auctions/{id}/bids"                   SignedIn Keyed  Bid     None
-    GetBid          Get    "/v1/bids/{bid_id}"                        SignedIn Plain  Unread  None
+    GetBid          Get    "/v1/bids/{bid_id}"                        SignedIn Plain  Unread  Bid
     ListOwnBids     Get    "/v1/me/bids"                              SignedIn Plain  Unread  Page
 
     OpenAuction     Post   "/v1/auctions/{id}/open"                   SignedIn Plain  Empty   None

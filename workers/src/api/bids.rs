@@ -2,22 +2,42 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use gavel_core::auction::{Event, EventKind, PlaceBid, Refusal};
 use gavel_core::ids::{AuctionId, BidId, UserId};
-use gavel_core::wire::{BidItem, BidReceipt, BidRequest, Level, OwnBidItem, Page, Status};
+use gavel_core::time::Timestamp;
+use gavel_core::wire::{
+    BID_ID_HEADER, BidItem, BidReceipt, BidRequest, Code, Level, OwnBidItem, Page, Problem, Status,
+};
 
 use super::auctions::LOST;
 use super::deps::History;
 use super::identity::{Caller, SignedIn};
 use super::path::{AuctionPath, BidPath};
-use super::problem::ApiError;
-use super::query::PageQuery;
+use super::problem::{ApiError, respond};
+use super::query::{BidQuery, PageQuery};
 use crate::catalog::Catalog;
 use crate::history::BidHistory;
 use crate::ledger::{Ledger, LedgerError};
+
+/// The middleware that names the bid in whatever answers a request to place one, so that its bidder can
+/// find out what became of it.
+pub(super) async fn named(caller: Caller, request: Request, next: Next) -> Response {
+    let bid = caller.bid(&request);
+    let mut response = next.run(request).await;
+    let Some((bid_id, settled_at)) = bid else { return response };
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let headers = std::mem::take(response.headers_mut());
+        response = respond(problem.of_bid(bid_id.clone(), settled_at));
+        response.headers_mut().extend(headers);
+    }
+    let name = HeaderValue::from_str(bid_id.as_str()).expect("digits and plain letters");
+    response.headers_mut().insert(BID_ID_HEADER, name);
+    response
+}
 
 /// `POST /v1/auctions/{id}/bids`: 201, or 200 for a repeat of an accepted bid.
 pub(super) async fn place(
@@ -81,20 +101,31 @@ async fn elsewhere(
 }
 
 /// `GET /v1/bids/{id}`: settles a time-out, for the bidder only. `acknowledged` says how far it
-/// has got by now, without waiting.
+/// has got by now, without waiting. Whoever says when the bid is settled is told "no" for good only.
 pub(super) async fn show(
     State(ledger): State<Ledger>,
     State(history): State<History>,
     caller: SignedIn,
     BidPath(bid): BidPath,
+    BidQuery(query): BidQuery,
 ) -> Result<Json<BidReceipt>, ApiError> {
+    // Before the bid is looked for: what is not there later than that will not come any more.
+    let open_until = match query.settled_at {
+        Some(settled_at) if ledger.now_of(&bid.auction()).await? < settled_at => Some(settled_at),
+        _ => None,
+    };
     if let Some((event, level)) = ledger.accepted(&bid).await? {
         return Ok(Json(receipt_of(&event, &caller.user, level)?));
     }
     match history.find(&caller.user, &bid).await? {
         Some(event) => Ok(Json(receipt_of(&event, &caller.user, Level::Queue)?)),
-        None => Err(ApiError::not_found()),
+        None => Err(open_until.map_or_else(ApiError::not_found, |until| unsettled(bid, until))),
     }
+}
+
+fn unsettled(bid: BidId, settled_at: Timestamp) -> ApiError {
+    let detail = "the bid was not accepted so far, but still may be until `settled_at`";
+    Problem::new(Code::BidUnsettled, detail).of_bid(bid, settled_at).into()
 }
 
 /// `GET /v1/auctions/{id}/bids`: newest first. The history follows the ledger within moments.

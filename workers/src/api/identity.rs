@@ -16,8 +16,9 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
-use gavel_core::ids::{IdempotencyKey, UserId};
+use gavel_core::ids::{AuctionId, BidId, IdempotencyKey, UserId};
 use gavel_core::limits::EMPTY_BODY_BYTES_MAX;
+use gavel_core::time::Timestamp;
 use gavel_core::wire::routes::{Name, Route};
 use gavel_core::wire::{
     ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, Code, body_digest,
@@ -190,6 +191,16 @@ impl Caller {
     /// The signed-in user.
     pub(super) fn user(&self) -> Option<&UserId> {
         self.0.user.as_ref()
+    }
+
+    /// The bid that `request` is to place, if it is, and from when on it is settled.
+    pub(super) fn bid(&self, request: &Request) -> Option<(BidId, Timestamp)> {
+        let asked = route(request.method(), request.extensions())?;
+        let path = request.uri().path();
+        let auction = path.strip_prefix("/v1/auctions/")?.strip_suffix("/bids")?;
+        let auction = AuctionId::parse(auction).ok().filter(|_| asked.name == Name::PlaceBid)?;
+        let key = IdempotencyKey::parse(self.0.idempotency_key.as_deref()?).ok()?;
+        Some((BidId::derive(&auction, self.user()?, &key), self.0.settled_at()))
     }
 }
 

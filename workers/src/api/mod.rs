@@ -46,6 +46,7 @@ pub fn router(deps: Deps) -> Router {
     let (v1, _contract) = routes::routes().finish();
     let v1 = v1
         .route_layer(from_fn_with_state(deps.roster.clone(), identity::greet))
+        .route_layer(from_fn(bids::named))
         .route_layer(from_fn_with_state(deps.verifier.clone(), identity::identify))
         .layer(from_fn_with_state(capacity, layers::within_capacity));
     finish(v1.merge(health_routes()), deps)

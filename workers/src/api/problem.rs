@@ -67,6 +67,7 @@ impl ApiError {
                 LedgerError::UnknownAuction => (not_found("there is no such auction"), None),
                 LedgerError::Suspended => (suspended(), Some("no room for new bids".to_owned())),
                 LedgerError::Busy | LedgerError::TimedOut => unavailable(error.to_string()),
+                LedgerError::Unconfirmed { seq } => (unconfirmed(seq), Some(error.to_string())),
                 LedgerError::Unavailable(cause) => unavailable(cause),
             },
             Self::Catalog(error) => match error {
@@ -158,15 +159,16 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// A problem as a response.
-fn respond(problem: Problem) -> Response {
+/// A problem as a response, which carries it for whoever has something to add.
+pub(super) fn respond(problem: Problem) -> Response {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let code = problem.code;
-    let mut response = (status, Json(problem)).into_response();
+    let mut response = (status, Json(&problem)).into_response();
+    response.extensions_mut().insert(problem);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_CONTENT_TYPE));
     match code {
-        Code::Unavailable => {
+        Code::Unavailable | Code::BidUnconfirmed | Code::BidUnsettled => {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
         Code::BiddingSuspended => {
@@ -262,6 +264,11 @@ fn being_made() -> Problem {
     Problem::new(Code::Unavailable, "the auction's video channel is being made; try again")
 }
 
+fn unconfirmed(seq: u64) -> Problem {
+    let detail = "the bid counts and will be delivered; repeat the request to have it confirmed";
+    Problem { seq: Some(seq), ..Problem::new(Code::BidUnconfirmed, detail) }
+}
+
 fn not_found(detail: &str) -> Problem {
     Problem::new(Code::NotFound, detail)
 }
@@ -333,6 +340,7 @@ mod tests {
             (LedgerError::Suspended.into(), 503, "bidding-suspended"),
             (LedgerError::Busy.into(), 503, "unavailable"),
             (LedgerError::TimedOut.into(), 503, "unavailable"),
+            (LedgerError::Unconfirmed { seq: 7 }.into(), 503, "bid-unconfirmed"),
             (LedgerError::Unavailable("10.0.0.1".to_owned()).into(), 503, "unavailable"),
             (CatalogError::NotFound.into(), 404, "not-found"),
             (CatalogError::Conflict.into(), 409, "idempotency-conflict"),

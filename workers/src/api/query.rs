@@ -13,6 +13,9 @@ pub(super) struct PageQuery(pub(super) query::PageQuery);
 /// Which auctions, and which page of them.
 pub(super) struct ListQuery(pub(super) query::ListQuery);
 
+/// When a bid is settled.
+pub(super) struct BidQuery(pub(super) query::BidQuery);
+
 /// The token of a link.
 pub(super) struct LinkQuery(pub(super) query::LinkQuery);
 
@@ -33,6 +36,14 @@ impl<S: Sync> FromRequestParts<S> for ListQuery {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         taken(parts, query::ListQuery::parse).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for BidQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        taken(parts, query::BidQuery::parse).map(Self)
     }
 }
 

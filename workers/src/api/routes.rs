@@ -147,6 +147,12 @@ fn list_bids() -> Operation {
 
 fn place_bid() -> Operation {
     Operation::new("Place a bid")
+        .about(
+            "Every answer to a signed-in bidder names the bid: the header `Gavel-Bid-Id`, and the \
+             member `bid_id` of a receipt or a problem. `bid-unconfirmed` is an accepted bid. After \
+             any other 5xx, or none, the bid was or may yet be accepted, until `settled_at`: repeat \
+             the request with its key, or look the bid up.",
+        )
         .answers::<BidReceipt>(201, "The bid was accepted.")
         .answers::<BidReceipt>(200, "An earlier request of this key was accepted.")
         .refuses(&[
@@ -158,6 +164,7 @@ fn place_bid() -> Operation {
             Code::IdempotencyConflict,
             Code::BidAboveCeiling,
             Code::BiddingSuspended,
+            Code::BidUnconfirmed,
         ])
 }
 

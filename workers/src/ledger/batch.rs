@@ -22,6 +22,7 @@ pub(super) enum Answer {
 }
 
 /// What a batch comes to.
+#[derive(Clone)]
 pub(super) struct Draft {
     /// The state after every event.
     pub(super) after: Auction,
@@ -31,9 +32,20 @@ pub(super) struct Draft {
     pub(super) answers: Vec<Answer>,
     /// This batch counts only if it is committed before this instant.
     pub(super) not_after: Option<Timestamp>,
+    /// This batch counts only if it is committed at this instant or after it.
+    pub(super) not_before: Option<Timestamp>,
 }
 
 impl Draft {
+    /// Sees to it that nothing is committed for a job at or after the first instant of `not_after`, which
+    /// has one for each job, in their order. Refusals and repeats commit nothing and stay as they are.
+    pub(super) fn bound(&mut self, not_after: impl IntoIterator<Item = Timestamp>) {
+        let takes_effect = |answer: &Answer| matches!(answer, Answer::Accepted(_) | Answer::Done(_));
+        let bounds = self.answers.iter().zip(not_after);
+        let bounds = bounds.filter_map(|(answer, at)| takes_effect(answer).then_some(at));
+        self.not_after = bounds.chain(self.not_after).min();
+    }
+
     /// Whether every answer also holds if the state it was decided on is an old one.
     ///
     /// Refusals: see [`Refusal::proved_by_old_state`]. A repeat or a conflict rests on an accepted
@@ -59,8 +71,13 @@ pub(super) fn draft<'a>(
     commands: impl IntoIterator<Item = &'a Command>,
     now: Timestamp,
 ) -> Draft {
-    let mut draft =
-        Draft { after: state.clone(), events: Vec::new(), answers: Vec::new(), not_after: None };
+    let mut draft = Draft {
+        after: state.clone(),
+        events: Vec::new(),
+        answers: Vec::new(),
+        not_after: None,
+        not_before: None,
+    };
     let mut fresh: HashMap<BidId, Event> = HashMap::new();
     for command in commands {
         if let Command::Bid(bid) = command
@@ -79,6 +96,7 @@ pub(super) fn draft<'a>(
             Ok(events) => {
                 let limits = [draft.not_after, draft.after.not_after(command)];
                 draft.not_after = limits.into_iter().flatten().min();
+                draft.not_before = draft.not_before.max(draft.after.not_before(command));
                 for event in &events {
                     apply(&mut draft.after, event);
                 }

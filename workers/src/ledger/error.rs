@@ -25,10 +25,18 @@ pub enum LedgerError {
     /// There is no room for new bids. Nothing happened, and nothing will.
     #[error("no new bids are taken now")]
     Suspended,
-    /// It may or may not have happened. Try again with the same key.
-    #[error("no answer in time")]
+    /// It was not decided in time and will not be any more, unless the decision is on its way now. Try
+    /// again with the same key.
+    #[error("no decision in time")]
     TimedOut,
-    /// Redis is in trouble. The text is for the log only. Try again with the same key.
+    /// The bid counts and will be delivered, but did not reach the acknowledgement level in time.
+    #[error("accepted as number {seq}, but not acknowledged in time")]
+    Unconfirmed {
+        /// Its number among the accepted bids of the auction.
+        seq: u64,
+    },
+    /// Redis is in trouble, and it may or may not have happened. The text is for the log only. Try again
+    /// with the same key.
     #[error("the live state is unavailable")]
     Unavailable(String),
 }

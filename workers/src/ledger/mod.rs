@@ -18,13 +18,14 @@ mod tests;
 mod wake;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use gavel_core::auction::{
     Auction, CloseCause, Command, Event, EventKind, OpenCause, PlaceBid, Refusal,
 };
 use gavel_core::ids::{AuctionId, BidId, UserId};
 use gavel_core::time::Timestamp;
-use gavel_core::wire::{BidReceipt, Level};
+use gavel_core::wire::{BidReceipt, Level, settled_at};
 use tokio::sync::oneshot;
 
 use self::batch::Answer;
@@ -112,14 +113,16 @@ impl Ledger {
         }
     }
 
-    /// Places a bid and waits for the acknowledgement level. After any error but a refusal, a
-    /// suspension or a conflict the bid may have been accepted: asking again with the same key tells.
+    /// Places a bid and waits for the acknowledgement level. After [`LedgerError::TimedOut`] and
+    /// [`LedgerError::Unavailable`] the bid may have been accepted: asking again with the same key tells,
+    /// and what was not accepted by [`settled_at`] never will be.
     pub async fn bid(&self, auction: &AuctionId, bid: PlaceBid) -> Result<Placed, LedgerError> {
         let suspended = self.inner.room.is_short(self.inner.store.shard(auction));
         if suspended && self.accepted(&bid.bid_id).await?.is_none() {
             return Err(LedgerError::Suspended);
         }
-        let (event, repeated) = match self.ask(auction, Command::Bid(bid), None).await? {
+        let settled_at = bid.arrived_at.map(settled_at);
+        let (event, repeated) = match self.ask(auction, Command::Bid(bid), None, settled_at).await? {
             Answer::Accepted(event) => (event, false),
             Answer::Repeated(event) => (event, true),
             Answer::Conflict => return Err(LedgerError::IdempotencyConflict),
@@ -127,7 +130,11 @@ impl Ledger {
             Answer::Done(_) => return Err(LedgerError::Unavailable("answer of no bid".to_owned())),
         };
         if self.inner.level == Level::Queue {
-            self.inner.wakes.relayed.wait(&self.inner.store, auction, event.position).await?;
+            let relayed = &self.inner.wakes.relayed;
+            if let Err(error) = relayed.wait(&self.inner.store, auction, event.position).await {
+                tracing::debug!(%auction, position = event.position, %error, "not acknowledged");
+                return Err(LedgerError::Unconfirmed { seq: event.seq });
+            }
         }
         match &event.kind {
             EventKind::Bid(accepted) => {
@@ -232,7 +239,7 @@ impl Ledger {
         command: Command,
         scheduled: Option<Auction>,
     ) -> Result<Auction, LedgerError> {
-        match self.ask(auction, command, scheduled).await? {
+        match self.ask(auction, command, scheduled, None).await? {
             Answer::Done(state) => Ok(*state),
             Answer::Refused(refusal) => Err(LedgerError::Refused(refusal)),
             Answer::Accepted(_) | Answer::Repeated(_) | Answer::Conflict => {
@@ -246,9 +253,12 @@ impl Ledger {
         auction: &AuctionId,
         command: Command,
         scheduled: Option<Auction>,
+        settled_at: Option<Timestamp>,
     ) -> Result<Answer, LedgerError> {
         let (reply, answer) = oneshot::channel();
-        self.inner.mailboxes.post(auction, Job { command, scheduled, reply })?;
+        let posted = Instant::now();
+        let job = Job { command, scheduled, posted, settled_at, reply };
+        self.inner.mailboxes.post(auction, job)?;
         match tokio::time::timeout(DECISION_MAX, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_dropped)) => Err(LedgerError::Unavailable("the sequencer ended".to_owned())),

@@ -4,6 +4,8 @@
 //!
 //! No answer leaves before what it says is in Redis. After a failed commit nothing is assumed: the
 //! cache is dropped and the callers, who cannot know either, are told to try again with their key.
+//! What they are told stays true: a job whose time is over leaves the batch before every attempt, and
+//! the commit itself is refused by Redis's own clock once the time of anything in it is over.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,14 +21,31 @@ use super::acknowledge::Relayed;
 use super::batch::{Answer, Draft, draft};
 use super::clock::Clock;
 use super::store::{Committed, Store};
-use crate::limits::{BATCH_JOBS_MAX, CACHE_AGE_MAX, CACHED_IDS_MAX, REDECIDE_ATTEMPTS_MAX};
+use crate::limits::{
+    BATCH_JOBS_MAX, CACHE_AGE_MAX, CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DECISION_MAX,
+    REDECIDE_ATTEMPTS_MAX, SKEW_PAUSE, SKEWED_ATTEMPTS_MAX,
+};
 
 /// One request to a sequencer.
 pub(super) struct Job {
     pub(super) command: Command,
     /// For an auction that may not be in Redis yet: what it was scheduled as.
     pub(super) scheduled: Option<Auction>,
+    /// Since when its caller waits, [`DECISION_MAX`] at most.
+    pub(super) posted: Instant,
+    /// From when on, by the server's clock, its caller was told that nothing comes of it any more.
+    pub(super) settled_at: Option<Timestamp>,
     pub(super) reply: oneshot::Sender<Result<Answer, LedgerError>>,
+}
+
+impl Job {
+    /// The first instant at which it may not be committed any more, while the server's clock says `now`.
+    /// An estimate of that clock lags and never leads, so this never is too late.
+    fn not_after(&self, now: Timestamp) -> Timestamp {
+        let left = DECISION_MAX.saturating_sub(self.posted.elapsed());
+        let own = now.plus_ms(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+        self.settled_at.map_or(own, |settled_at| settled_at.min(own))
+    }
 }
 
 /// What a sequencer works with.
@@ -78,8 +97,10 @@ impl Sequencer {
     }
 
     async fn serve(&mut self, jobs: &mut Vec<Job>) {
-        // Who was told to try again must not be bid for behind their back.
         jobs.retain(|job| !job.reply.is_closed());
+        if jobs.is_empty() {
+            return;
+        }
         let size = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         metrics::histogram!("gavel_ledger_batch_jobs").record(size);
         match self.settle(jobs).await {
@@ -90,7 +111,10 @@ impl Sequencer {
                 }
             }
             Err(error) => {
-                self.cache = None;
+                // Nothing was sent whose fate is unknown when it is only busy.
+                if error != LedgerError::Busy {
+                    self.cache = None;
+                }
                 if let LedgerError::Unavailable(cause) = &error {
                     tracing::warn!(auction = %self.auction, cause, "batch not settled");
                 }
@@ -105,15 +129,21 @@ impl Sequencer {
     ///
     /// The time is always taken before the state is read. Otherwise an extension by another worker
     /// between the two could make a bid "too late" at an instant when the auction was open.
-    async fn settle(&mut self, jobs: &[Job]) -> Result<Vec<Answer>, LedgerError> {
+    async fn settle(&mut self, jobs: &mut Vec<Job>) -> Result<Vec<Answer>, LedgerError> {
         let mut now = self.now().await?;
         let mut fresh = false;
+        let mut skewed = 0;
         for _ in 0..REDECIDE_ATTEMPTS_MAX {
             if self.cache.as_ref().is_none_or(|cache| cache.synced_at.elapsed() > CACHE_AGE_MAX) {
                 self.refresh(jobs).await?;
                 fresh = true;
             }
-            let draft = self.draft(jobs, now).await?;
+            // After whatever took long, and before anything is decided.
+            dismiss_overdue(jobs, now);
+            if jobs.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut draft = self.draft(jobs, now).await?;
             if draft.events.is_empty() {
                 if fresh || draft.holds_on_old_state() {
                     return Ok(draft.answers);
@@ -123,8 +153,17 @@ impl Sequencer {
                 fresh = true;
                 continue;
             }
-            if let Some(answers) = self.commit(draft, now).await? {
-                return Ok(answers);
+            draft.bound(jobs.iter().map(|job| job.not_after(now)));
+            match self.commit(draft, now).await? {
+                Attempt::Held(answers) => return Ok(answers),
+                Attempt::Again => {}
+                Attempt::Skewed => {
+                    skewed += 1;
+                    if skewed >= SKEWED_ATTEMPTS_MAX {
+                        return Err(LedgerError::Busy);
+                    }
+                    tokio::time::sleep(SKEW_PAUSE).await;
+                }
             }
             now = self.now().await?;
             fresh = false;
@@ -149,16 +188,10 @@ impl Sequencer {
         Ok(draft(&cache.state, &known, commands(), now))
     }
 
-    /// `None`: it has to be decided again, on what is now the fresh state and time.
-    async fn commit(
-        &mut self,
-        draft: Draft,
-        now: Timestamp,
-    ) -> Result<Option<Vec<Answer>>, LedgerError> {
+    async fn commit(&mut self, draft: Draft, now: Timestamp) -> Result<Attempt, LedgerError> {
         let cache = self.cache.as_mut().ok_or(LedgerError::UnknownAuction)?;
         let expected = cache.state.position;
-        let (committed, redis_now) =
-            self.store.commit(expected, &draft.after, &draft.events, now, draft.not_after).await?;
+        let (committed, redis_now) = self.store.commit(expected, &draft, now).await?;
         self.clock.note(self.store.shard(&self.auction), redis_now);
         match committed {
             Committed::Ok => {
@@ -166,20 +199,22 @@ impl Sequencer {
                 cache.advance(&draft.events);
                 cache.state = draft.after;
                 cache.synced_at = Instant::now();
-                Ok(Some(draft.answers))
+                Ok(Attempt::Held(draft.answers))
             }
             Committed::Moved => {
                 metrics::counter!("gavel_ledger_conflicts_total").increment(1);
-                self.catch_up().await?;
-                if self.cache.as_ref().is_some_and(|cache| cache.state.position == expected) {
+                let explained = self.catch_up().await?;
+                let still = |cache: &Cache| cache.state.position == expected;
+                if !explained || self.cache.as_ref().is_some_and(still) {
                     // The log cannot explain the stored state: start over from the state.
                     self.cache = None;
                 }
-                Ok(None)
+                Ok(Attempt::Again)
             }
-            Committed::Skew | Committed::Late => {
+            Committed::Skew | Committed::Late | Committed::Early => {
                 tracing::debug!(auction = %self.auction, ?committed, "commit refused by its time");
-                Ok(None)
+                let skewed = committed == Committed::Skew;
+                Ok(if skewed { Attempt::Skewed } else { Attempt::Again })
             }
         }
     }
@@ -190,8 +225,8 @@ impl Sequencer {
 
     /// Brings the cache up to date, or fills it.
     async fn refresh(&mut self, jobs: &[Job]) -> Result<(), LedgerError> {
-        if self.cache.is_some() {
-            return self.catch_up().await;
+        if self.cache.is_some() && self.catch_up().await? {
+            return Ok(());
         }
         if let Some(loaded) = self.store.load(&self.auction).await? {
             self.relayed.read(&self.auction, loaded.relayed);
@@ -205,26 +240,43 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Applies what other workers appended since. Where the log cannot explain the stored state, the
-    /// whole auction is loaded again.
-    async fn catch_up(&mut self) -> Result<(), LedgerError> {
-        let Some(cache) = self.cache.as_mut() else { return Ok(()) };
-        loop {
-            let events = self.store.events_after(&self.auction, cache.state.position).await?;
-            if events.is_empty() {
-                break;
-            }
-            for event in &events {
-                if event.position != cache.state.position + 1 || event.epoch != cache.state.epoch {
-                    self.cache = None;
-                    return Err(LedgerError::Busy);
-                }
-                apply(&mut cache.state, event);
-            }
-            cache.advance(&events);
+    /// Applies what other workers appended since. `false`: the log does not explain how the stored state
+    /// came about (a gap, a new epoch), or only at length, and the auction has to be loaded.
+    async fn catch_up(&mut self) -> Result<bool, LedgerError> {
+        let Some(cache) = self.cache.as_mut() else { return Ok(false) };
+        let events = self.store.events_after(&self.auction, cache.state.position).await?;
+        let Auction { position, epoch, .. } = cache.state;
+        let follows = (position + 1..).zip(&events);
+        let whole = events.len() < CATCH_UP_EVENTS_MAX;
+        if !whole || follows.into_iter().any(|(at, e)| e.position != at || e.epoch != epoch) {
+            return Ok(false);
         }
+        for event in &events {
+            apply(&mut cache.state, event);
+        }
+        cache.advance(&events);
         cache.synced_at = Instant::now();
-        Ok(())
+        Ok(true)
+    }
+}
+
+/// What became of a commit.
+enum Attempt {
+    /// It holds, and these are the answers.
+    Held(Vec<Answer>),
+    /// It has to be decided again, on what is now the fresh state and time.
+    Again,
+    /// The same, as it came to Redis too long after it was decided.
+    Skewed,
+}
+
+/// Takes those jobs out whose callers wait no longer: who was told that it was not decided must not be
+/// bid for behind their back.
+fn dismiss_overdue(jobs: &mut Vec<Job>, now: Timestamp) {
+    let overdue = |job: &mut Job| job.reply.is_closed() || job.not_after(now) <= now;
+    for job in jobs.extract_if(.., overdue) {
+        // Mostly gone already.
+        let _gone = job.reply.send(Err(LedgerError::TimedOut));
     }
 }
 

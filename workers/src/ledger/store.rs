@@ -8,6 +8,7 @@ use gavel_core::time::Timestamp;
 use gavel_core::wire::ASSERTION_LIFE_S;
 use redis::{Cmd, FromRedisValue};
 
+use super::batch::Draft;
 use super::keys::{Keys, Outlet, WAKE_CHANNEL};
 use crate::limits::{CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DUE_AUCTIONS_MAX, SKEW_MS_MAX};
 use crate::redis::{Connection, Redis, Script, Shard};
@@ -32,8 +33,10 @@ pub(super) enum Committed {
     Moved,
     /// It was decided too long ago, or by a wrong clock; nothing was written.
     Skew,
-    /// The auction's time ran out between the decision and the commit; nothing was written.
+    /// The time for it ran out between the decision and the commit; nothing was written.
     Late,
+    /// The time for it has not come by Redis's clock; nothing was written.
+    Early,
 }
 
 /// A whole auction as loaded.
@@ -165,17 +168,18 @@ impl Store {
         entries.into_iter().map(event).collect()
     }
 
-    /// Appends `events` and writes `after`, if the stored position is still `expected`. Should a call
-    /// ever arrive twice, the second finds another position and writes nothing. A full Redis refuses bids
-    /// and nothing else: what is committed with a closing, a pause or an opening is written.
+    /// Appends the events of `draft`, which was decided at `now`, and writes the state after them, if
+    /// the stored position is still `expected`. Should a call ever arrive twice, the second finds another
+    /// position and writes nothing. A full Redis refuses bids and nothing else: what is committed with a
+    /// closing, a pause or an opening is written.
     pub(super) async fn commit(
         &self,
         expected: u64,
-        after: &Auction,
-        events: &[Event],
+        draft: &Draft,
         now: Timestamp,
-        not_after: Option<Timestamp>,
     ) -> Result<(Committed, Timestamp), StoreError> {
+        let after = &draft.after;
+        let ms = |at: Option<Timestamp>| at.map(|at| at.as_ms().to_string()).unwrap_or_default();
         let (auction, shard) = (&after.id, self.keys.0.of(&after.id));
         let keys = [
             self.keys.state(auction),
@@ -186,21 +190,22 @@ impl Store {
             Keys::unrecorded(shard),
             Keys::outbox(shard, Outlet::Messages),
         ];
-        let bids_only = events.iter().all(|event| matches!(event.kind, EventKind::Bid(_)));
+        let bids_only = draft.events.iter().all(|event| matches!(event.kind, EventKind::Bid(_)));
         let script = if bids_only { &self.commit } else { &self.commit_when_full };
         let mut call = script.call(shard, &keys);
         call.arg(expected.to_string())
             .arg(now.as_ms().to_string())
             .arg(SKEW_MS_MAX.to_string())
-            .arg(not_after.map(|at| at.as_ms().to_string()).unwrap_or_default())
+            .arg(ms(draft.not_after))
             .arg(after.position.to_string())
             .arg(text(after)?)
             .arg(deadline(after))
             .arg(auction.as_str())
             .arg(WAKE_CHANNEL)
             .arg(shard.to_string())
-            .arg(self.keys.messages_waiting_max().to_string());
-        for event in events {
+            .arg(self.keys.messages_waiting_max().to_string())
+            .arg(ms(draft.not_before));
+        for event in &draft.events {
             let bid = match &event.kind {
                 EventKind::Bid(bid) => bid.bid_id.as_str(),
                 _ => "",
@@ -213,6 +218,7 @@ impl Store {
             "moved" => Committed::Moved,
             "skew" => Committed::Skew,
             "late" => Committed::Late,
+            "early" => Committed::Early,
             _ => return Err(StoreError::Corrupt("the commit script's answer")),
         };
         Ok((committed, Timestamp::from_ms(redis_now)))

@@ -87,9 +87,8 @@ impl Bench {
         now: Timestamp,
         not_after: Option<Timestamp>,
     ) -> Committed {
-        let expected = self.state.position;
-        let commit = self.store.commit(expected, &draft.after, &draft.events, now, not_after);
-        commit.await.unwrap().0
+        let draft = Draft { not_after, ..draft.clone() };
+        self.store.commit(self.state.position, &draft, now).await.unwrap().0
     }
 
     async fn log(&self) -> Vec<Event> {
@@ -124,6 +123,21 @@ async fn a_commit_after_the_end_or_by_a_wrong_clock_writes_nothing() {
 }
 
 #[tokio::test]
+async fn what_waits_for_its_time_is_not_committed_before_it_by_the_clock_of_redis() {
+    let bench = Bench::start().await;
+    // Decided by a clock that is ahead: of that the bound on skew allows half a second.
+    let end = bench.state.closes_at().unwrap();
+    let close = Command::Close(CloseCause::Time);
+    let closed = draft(&bench.state, &HashMap::new(), [&close], end);
+    assert_eq!(closed.events.len(), 1);
+    assert_eq!(bench.commit(&closed, None).await, Committed::Early);
+    bench.untouched().await;
+    let now = time(&bench.store).await;
+    let due = Draft { not_before: Some(now), ..closed };
+    assert_eq!(bench.commit(&due, None).await, Committed::Ok);
+}
+
+#[tokio::test]
 async fn of_two_commits_on_one_state_the_second_writes_nothing() {
     let bench = Bench::start().await;
     let first = bench.drafted(&Command::Bid(bid(&bench.state, "a", 100))).await;
@@ -149,7 +163,7 @@ async fn a_state_that_fell_behind_its_log_stops_the_auction() {
     bench.redis.connection.query::<()>(shard, &put_back).await.unwrap();
     let other = bench.drafted(&Command::Bid(bid(&bench.state, "b", 100))).await;
     let now = time(&bench.store).await;
-    let commit = bench.store.commit(1, &other.after, &other.events, now, None).await;
+    let commit = bench.store.commit(1, &other, now).await;
     assert!(commit.is_err(), "fails closed");
     assert_eq!(bench.log().await.len(), 2);
 }
@@ -274,7 +288,7 @@ async fn a_node_that_was_made_a_replica_is_connected_to_anew() {
     };
     let draft = bench.drafted(&Command::Bid(bid(&bench.state, "a", 100))).await;
     let commit = async || {
-        bench.store.commit(1, &draft.after, &draft.events, time(&bench.store).await, None).await
+        bench.store.commit(1, &draft, time(&bench.store).await).await
     };
     assert!(commit().await.is_err(), "a replica takes no writes");
     let first = id_of_worker().await;

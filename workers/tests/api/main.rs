@@ -6,6 +6,7 @@ mod chat;
 mod names;
 mod opening;
 mod people;
+mod settled;
 mod world;
 
 use std::time::{Duration, Instant};

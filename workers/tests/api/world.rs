@@ -8,7 +8,7 @@ use gavel_core::wire::{
 };
 use gavel_local::{Options, Stack, WorkerOptions};
 use jwt_simple::prelude::{HS256Key, JWTClaims, MACLike as _, UnixTimeStamp};
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -73,6 +73,18 @@ impl World {
         path: &str,
         body: &Value,
     ) -> (u16, String) {
+        let response = self.response(ask, method, path, body).await;
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// The same, with what the head of the answer says.
+    pub(crate) async fn response(
+        &self,
+        ask: Ask<'_>,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Response {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let now_s = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
         let assertion = Assertion {
@@ -101,8 +113,7 @@ impl World {
         let token = key.authenticate(claims).unwrap();
         let method: Method = method.parse().unwrap();
         let request = self.client.request(method, self.url(path)).body(body);
-        let response = request.header(ASSERTION_HEADER, token).send().await.unwrap();
-        (response.status().as_u16(), response.text().await.unwrap())
+        request.header(ASSERTION_HEADER, token).send().await.unwrap()
     }
 
     pub(crate) async fn get(&self, ask: Ask<'_>, path: &str) -> (u16, Value) {

@@ -95,3 +95,17 @@ fn a_flood_of_wrong_parameters_gives_a_short_answer() {
     assert!(faults(ListQuery::parse(&"x=1&".repeat(1_000))).len() <= 5);
     assert_eq!(faults(none(&"x=1&".repeat(1_000))).len(), 1);
 }
+
+#[test]
+fn a_bid_is_looked_up_with_the_moment_at_which_it_is_settled() {
+    let read = |query| BidQuery::parse(query).map(|read| read.settled_at);
+    assert_eq!(read(""), Ok(None));
+    let at = Timestamp::parse("2026-11-29T13:00:00.123Z");
+    assert!(at.is_some());
+    assert_eq!(read("settled_at=2026-11-29T13:00:00.123Z"), Ok(at));
+    assert_eq!(read("settled_at=2026-11-29T13%3A00%3A00.123Z"), Ok(at));
+    for wrong in ["settled_at=", "settled_at=soon", "settled_at=1", "at=2026-11-29T13:00:00.123Z"] {
+        let field = wrong.split('=').next().unwrap();
+        assert_eq!(faults(BidQuery::parse(wrong)), [field], "{wrong}");
+    }
+}

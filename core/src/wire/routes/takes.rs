@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::super::query::{self, Faults, LinkQuery, ListQuery, PageQuery};
+use super::super::query::{self, BidQuery, Faults, LinkQuery, ListQuery, PageQuery};
 use super::super::{
     BidRequest, ChatRequest, CreateAuction, EditAuction, EditMe, Fields, InvalidBody, RevokeViewer,
 };
@@ -45,6 +45,8 @@ pub enum Query {
     Page,
     /// A [`ListQuery`].
     List,
+    /// A [`BidQuery`].
+    Bid,
 }
 
 impl Body {
@@ -94,13 +96,14 @@ impl Query {
     pub fn check(self, query: &str) -> Result<Cow<'_, str>, Faults> {
         let query = match self {
             Self::Linked | Self::Token => query::without_added(query),
-            Self::None | Self::Page | Self::List => Cow::Borrowed(query),
+            Self::None | Self::Page | Self::List | Self::Bid => Cow::Borrowed(query),
         };
         match self {
             Self::None | Self::Linked => query::none(&query)?,
             Self::Token => LinkQuery::parse(&query).map(drop)?,
             Self::Page => PageQuery::parse(&query).map(drop)?,
             Self::List => ListQuery::parse(&query).map(drop)?,
+            Self::Bid => BidQuery::parse(&query).map(drop)?,
         }
         Ok(query)
     }

@@ -2,7 +2,8 @@
 //! these (a path parameter, the problems every request can meet) is added when it is written.
 
 use gavel_core::ids::{AuctionId, BidId, IdempotencyKey, MessageId};
-use gavel_core::wire::routes::{Access, Body, Method, Query, Route};
+use gavel_core::time::Timestamp;
+use gavel_core::wire::routes::{Access, Body, Method, Name, Query, Route};
 use gavel_core::wire::{
     BidRequest, ChatRequest, Code, CreateAuction, EditAuction, EditMe, RevokeViewer, Status, schema,
 };
@@ -129,6 +130,7 @@ impl Operation {
             let named = [
                 route.takes_idempotency_key().then_some("Idempotency-Key"),
                 answer.located.then_some("Location"),
+                (route.name == Name::PlaceBid).then_some("Gavel-Bid-Id"),
             ];
             let headers = problems::marks(named.iter().flatten());
             let answer_written = json!({
@@ -206,6 +208,11 @@ fn query(query: Query) -> Vec<Parameter> {
         Query::None | Query::Linked => vec![],
         Query::Token => vec![("token", "That of the link.", true, |_| schema::link_token())],
         Query::Page => vec![cursor, limit],
+        Query::Bid => {
+            let until = "The `settled_at` of the answer that left it open: only with it is 404 final,                 and until then the answer is `bid-unsettled`.";
+            let schema: Make = SchemaGenerator::subschema_for::<Timestamp>;
+            vec![("settled_at", until, false, schema)]
+        }
         Query::List => {
             let status = "Only those where they are in their life.";
             vec![

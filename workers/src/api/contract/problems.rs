@@ -52,11 +52,14 @@ fn response(codes: &[Code]) -> Value {
 /// What a problem of this code has for certain.
 fn variant(code: Code) -> Value {
     let mut required = vec!["code"];
-    required.extend(match code {
-        Code::MaximumNotRaised => Some("maximum"),
-        Code::InvalidRequest => Some("errors"),
-        _ => None,
-    });
+    let more: &[&str] = match code {
+        Code::MaximumNotRaised => &["maximum"],
+        Code::InvalidRequest => &["errors"],
+        Code::BidUnconfirmed => &["bid_id", "seq"],
+        Code::BidUnsettled => &["bid_id", "settled_at"],
+        _ => &[],
+    };
+    required.extend(more);
     let properties = json!({
         "type": { "const": format!("urn:gavel:problem:{}", code.as_str()) },
         "code": { "const": code.as_str() },
@@ -69,7 +72,8 @@ fn special_headers(code: Code) -> &'static [&'static str] {
     match code {
         Code::Unauthenticated => &["WWW-Authenticate"],
         Code::RateLimited => &["Retry-After", "RateLimit", "RateLimit-Policy"],
-        Code::BiddingSuspended | Code::Unavailable => &["Retry-After"],
+        Code::BiddingSuspended | Code::Unavailable | Code::BidUnsettled => &["Retry-After"],
+        Code::BidUnconfirmed => &["Retry-After", "Gavel-Bid-Id"],
         _ => &[],
     }
 }
@@ -98,6 +102,7 @@ pub(super) fn headers() -> Value {
     json!({
         "X-Request-Id": header("Names the request in the logs.", text()),
         "Idempotency-Key": header("The key of the request, given or made up.", text()),
+        "Gavel-Bid-Id": header("The bid that this answers, 2xx or not.", text()),
         "Location": header("The path of what was made.", text()),
         "WWW-Authenticate": header("How to sign in (RFC 6750).", text()),
         "Retry-After": header("When to try again, in seconds.",

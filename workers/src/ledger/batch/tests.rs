@@ -1,7 +1,7 @@
 //! What a batch comes to, and when its answers hold on an older state.
 
 use gavel_core::auction::{
-    BidStatus, EventKind, Increments, OpenCause, PlaceBid, SoftClose, Terms,
+    BidStatus, CloseCause, EventKind, Increments, OpenCause, PlaceBid, SoftClose, Terms,
 };
 use gavel_core::ids::{AuctionId, IdempotencyKey, UserId};
 use gavel_core::money::{Amount, Currency};
@@ -105,4 +105,35 @@ fn a_batch_counts_only_until_the_earliest_end_of_what_is_in_it() {
         let drafted = draft(&state, &HashMap::new(), [&command], OPENED);
         assert_eq!(drafted.not_after, Some(end), "{command:?}");
     }
+}
+
+#[test]
+fn what_waits_for_its_time_counts_only_from_then_on() {
+    let state = live(500, OPENED);
+    let closes_at = OPENED.plus_ms(60_500);
+    let not_before = |state: &Auction, command: Command, at| {
+        let draft = draft(state, &HashMap::new(), [&command], at);
+        assert_eq!(draft.events.len(), 1, "{command:?}");
+        draft.not_before
+    };
+    assert_eq!(not_before(&state, Command::Close(CloseCause::Time), closes_at), Some(closes_at));
+    assert_eq!(not_before(&state, Command::Close(CloseCause::Hammer), OPENED), None);
+    let mut early = scheduled(0);
+    early.terms.opens_at = Some(OPENED);
+    assert_eq!(not_before(&early, Command::Open(OpenCause::Time), OPENED), Some(OPENED));
+    assert_eq!(not_before(&early, Command::Open(OpenCause::Seller), OPENED), None);
+}
+
+#[test]
+fn a_batch_counts_only_until_the_first_job_that_takes_effect_is_overdue() {
+    let state = live(0, OPENED);
+    let bids = [bid(&state, "a", 100), bid(&state, "low", 1), bid(&state, "b", 300)];
+    let not_after = |jobs: [u64; 3]| {
+        let mut draft = drafted(&state, &HashMap::new(), &bids);
+        draft.bound(jobs.map(|ms| OPENED.plus_ms(ms)));
+        draft.not_after.map(|at| OPENED.ms_until(at))
+    };
+    assert_eq!(not_after([9_000, 2_000, 5_000]), Some(5_000), "a refusal commits nothing");
+    assert_eq!(not_after([3_000, 2_000, 5_000]), Some(3_000));
+    assert_eq!(not_after([90_000, 90_000, 90_000]), Some(60_000), "the end of the auction");
 }

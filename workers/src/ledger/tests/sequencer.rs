@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::ledger::mailboxes::Bounds;
-use crate::limits::{CACHE_AGE_MAX, REDIS_RESPONSE_MAX, SKEW_MS_MAX};
+use crate::limits::{CACHE_AGE_MAX, CLOCK_AGE_MAX, REDIS_RESPONSE_MAX, SKEW_MS_MAX};
 
 /// How often something is tried that takes a machine which does not stumble just then.
 const TRIES: usize = 5;
@@ -34,6 +34,15 @@ impl Bench {
                 calls.parse::<u64>().ok().filter(|_| !line.contains("cmdstat_client"))
             });
         calls.sum()
+    }
+
+    /// How often Redis has executed a command.
+    async fn calls(&self, command: &str) -> u64 {
+        let info: String =
+            gavel_local::redis::ask(&self.service, &["INFO", "commandstats"]).await.unwrap();
+        let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:")));
+        let calls = line.and_then(|line| line.strip_prefix("calls=")?.split_once(','));
+        calls.map_or(0, |(calls, _)| calls.parse().unwrap())
     }
 }
 
@@ -264,9 +273,97 @@ async fn extend_between() -> Result<(), String> {
     Ok(())
 }
 
-/// A way to Redis that can hold back what a worker asks.
+#[tokio::test]
+async fn a_bid_whose_bidder_was_told_that_time_ran_out_is_never_accepted_afterwards() {
+    let bench = Bench::start().await;
+    let network = SlowNetwork::start(&bench.service).await;
+    let (slow, direct) = (
+        ledger_at(&network.url, Bounds::default()).await,
+        bench.ledger(Bounds::default()).await,
+    );
+    let (id, late) = (&bench.state.id, bid(&bench.state, "late", 100));
+    network.delay_answers(Duration::from_millis(1_100));
+    let since = Instant::now();
+    assert_eq!(slow.bid(id, late.clone()).await, Err(LedgerError::TimedOut));
+    assert_eq!(direct.accepted(&late.bid_id).await, Ok(None), "the bidder looks it up");
+    // Redis recovers after six seconds. Whatever still waits is served before the next bid.
+    tokio::time::sleep(Duration::from_secs(6).saturating_sub(since.elapsed())).await;
+    network.delay_answers(Duration::ZERO);
+    until("the next bid is decided", async || {
+        matches!(
+            slow.bid(id, bid(&bench.state, "next", 90_000)).await,
+            Ok(_) | Err(LedgerError::IdempotencyConflict)
+        )
+    })
+    .await;
+    assert_eq!(direct.accepted(&late.bid_id).await, Ok(None), "what was said stays true");
+}
+
+#[tokio::test]
+async fn a_bid_that_was_settled_before_it_came_is_not_decided_any_more() {
+    let bench = Bench::start().await;
+    let (ledger, id) = (bench.ledger(Bounds::default()).await, &bench.state.id);
+    let now = time(&bench.store).await.as_ms();
+    for (key, age_ms, accepted) in [("late", 15_000, false), ("old", 10_000, true)] {
+        let arrived_at = Some(Timestamp::from_ms(now - age_ms));
+        let bid = PlaceBid { arrived_at, ..bid(&bench.state, key, 100) };
+        let answer = ledger.bid(id, bid.clone()).await;
+        assert_eq!(answer.is_ok(), accepted, "{key}: {answer:?}");
+        assert!(accepted || answer == Err(LedgerError::TimedOut), "{key}: {answer:?}");
+        assert_eq!(ledger.accepted(&bid.bid_id).await.unwrap().is_some(), accepted, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_bid_that_counts_but_is_not_in_the_queue_is_unconfirmed_and_told_its_number() {
+    let bench = Bench::start().await;
+    // Nobody relays here.
+    let ledger = Ledger::new(&bench.redis, Wakes::new(&bench.redis), Level::Queue);
+    let unconfirmed = Err(LedgerError::Unconfirmed { seq: 1 });
+    let bid = bid(&bench.state, "a", 100);
+    assert_eq!(ledger.bid(&bench.state.id, bid.clone()).await, unconfirmed);
+    let (event, level) = ledger.accepted(&bid.bid_id).await.unwrap().unwrap();
+    assert_eq!((event.seq, level), (1, Level::Memory));
+}
+
+#[tokio::test]
+async fn a_redis_that_gets_everything_too_late_is_tried_twice_and_the_cache_is_kept() {
+    let bench = Bench::start().await;
+    let network = SlowNetwork::start(&bench.service).await;
+    let (slow, id) = (ledger_at(&network.url, Bounds::default()).await, &bench.state.id);
+    slow.bid(id, bid(&bench.state, "a", 100)).await.unwrap();
+    let loaded = bench.calls("hgetall").await;
+    // Until what it knows of Redis's clock is too old, and so is asked for by the slow way.
+    tokio::time::sleep(CLOCK_AGE_MAX).await;
+    network.delay_answers(Duration::from_millis(SKEW_MS_MAX + 20));
+    assert_eq!(slow.bid(id, bid(&bench.state, "b", 300)).await, Err(LedgerError::Busy));
+    network.delay_answers(Duration::ZERO);
+    slow.bid(id, bid(&bench.state, "c", 500)).await.unwrap();
+    assert_eq!(bench.calls("hgetall").await, loaded, "nothing is loaded again");
+    assert_eq!(bench.log().await.len(), 3, "the opening and two bids");
+}
+
+#[tokio::test]
+async fn a_new_epoch_in_the_log_is_loaded_and_nobody_is_told_to_come_again() {
+    let bench = Bench::start().await;
+    let (ledger, id) = (bench.ledger(Bounds::default()).await, &bench.state.id);
+    ledger.bid(id, bid(&bench.state, "a", 100)).await.unwrap();
+    // Somebody else begins an epoch, in which another bid is accepted.
+    let mut other = bench.store.state(id).await.unwrap().unwrap();
+    other.epoch += 1;
+    let (position, command) = (other.position, Command::Bid(bid(&other, "b", 300)));
+    let now = time(&bench.store).await;
+    let draft = draft(&other, &HashMap::new(), [&command], now);
+    assert_eq!(bench.store.commit(position, &draft, now).await.unwrap().0, Committed::Ok);
+    let placed = ledger.bid(id, bid(&other, "c", 500)).await.unwrap();
+    assert_eq!((placed.receipt.seq, bench.log().await.pop().unwrap().epoch), (3, other.epoch));
+}
+
+/// A way to Redis that can hold back what a worker asks, and what it is answered.
 struct SlowNetwork {
     url: String,
+    /// How much later than it comes an answer is passed on.
+    delay: Arc<StdMutex<Duration>>,
     /// Whether to hold the second question back, and the questions so far.
     asked: Arc<StdMutex<Vec<String>>>,
     armed: Arc<StdMutex<bool>>,
@@ -281,6 +378,7 @@ impl SlowNetwork {
         let url = format!("redis://{}/", listener.local_addr().unwrap());
         let mut network = Self {
             url,
+            delay: Arc::default(),
             asked: Arc::default(),
             armed: Arc::default(),
             held: Arc::default(),
@@ -288,6 +386,7 @@ impl SlowNetwork {
             _carrying: JoinSet::new(),
         };
         let (asked, armed) = (network.asked.clone(), network.armed.clone());
+        let delay = network.delay.clone();
         let (held, release, address) =
             (network.held.clone(), network.release.clone(), redis.address());
         network._carrying.spawn(async move {
@@ -296,7 +395,19 @@ impl SlowNetwork {
                 let (mut questions, mut to_worker) = worker.into_split();
                 let (mut answers, mut to_redis) =
                     TcpStream::connect(address).await.unwrap().into_split();
-                let back = tokio::io::copy(&mut answers, &mut to_worker);
+                let (passing, mut passed) = tokio::sync::mpsc::channel(1_000);
+                let take = async {
+                    while let Some(answer) = next(&mut answers).await {
+                        let due = tokio::time::Instant::now() + *delay.lock().unwrap();
+                        passing.send((due, answer)).await.unwrap();
+                    }
+                };
+                let back = async {
+                    while let Some((due, answer)) = passed.recv().await {
+                        tokio::time::sleep_until(due).await;
+                        to_worker.write_all(&answer).await.unwrap();
+                    }
+                };
                 let forth = async {
                     while let Some(question) = next(&mut questions).await {
                         if *armed.lock().unwrap() {
@@ -313,10 +424,14 @@ impl SlowNetwork {
                         to_redis.write_all(&question).await.unwrap();
                     }
                 };
-                let _ended = futures::join!(back, forth);
+                let _ended = futures::join!(take, back, forth);
             }
         });
         network
+    }
+
+    fn delay_answers(&self, by: Duration) {
+        *self.delay.lock().unwrap() = by;
     }
 
     fn hold_second_question(&self) {
