@@ -4,20 +4,22 @@
 
 use std::rc::Rc;
 
-use gavel_core::ids::IdempotencyKey;
-use gavel_core::wire::routes::Name;
+use gavel_core::ids::{BidId, IdempotencyKey};
+use gavel_core::time::Timestamp;
+use gavel_core::wire::routes::{Name, Route};
+use gavel_core::wire::settled_at;
 use http::header::AUTHORIZATION;
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 
 use crate::affinity::Workers;
-use crate::auth::{AuthState, authenticate};
+use crate::auth::{AuthState, Identity, authenticate};
 use crate::config::Config;
 use crate::forward::{Checked, forward};
 use crate::health;
 use crate::limit::{Limiter, Limits, Share};
 use crate::ports::{IncomingBody, Ports};
 use crate::refusal::Refusal;
-use crate::reply::{self, Marks, Reply};
+use crate::reply::{self, Marks, NamedBid, Reply};
 use crate::route::Target;
 use crate::trace::Trace;
 use crate::validate::headers::{client_address, idempotency_key, limited_party, refuse_duplicates};
@@ -62,7 +64,7 @@ pub async fn handle<P: Ports>(
     };
     let reply = serve(ports, gateway, request, drawn, &mut marks)
         .await
-        .unwrap_or_else(|refusal| reply::refuse(&refusal));
+        .unwrap_or_else(|refusal| reply::refuse(&refusal, marks.bid.as_ref()));
     reply::finish(reply, &marks)
 }
 
@@ -98,6 +100,10 @@ async fn serve<P: Ports>(
     let region = config.region(target.region()).ok_or(Refusal::NotFound)?;
     let identity = authenticate(ports, config, auth, limits, &head.headers, &party).await?;
     marks.shared = identity.is_none() && head.method.is_safe();
+    // Who is known and turned away from here on is told which bid that was.
+    let key = repeatable_by(route, &head.headers, &marks.request_id);
+    marks.idempotency_key = key.as_ref().ok().cloned().flatten();
+    marks.bid = bid(&target, identity.as_deref(), marks.idempotency_key.as_ref(), ports.now_ms());
     match &identity {
         Some(identity) if route.counts_against_user() => {
             limits.take(ports, Limiter::User, identity.user.as_str(), Share::First).await?;
@@ -106,17 +112,13 @@ async fn serve<P: Ports>(
         _ => {}
     }
     let query = query::check(route, head.uri.query())?;
-    if route.takes_idempotency_key() {
-        marks.idempotency_key = Some(match idempotency_key(&head.headers)? {
-            Some(key) => key,
-            // What names the request names it for repeats as well.
-            None => IdempotencyKey::parse(&marks.request_id)
-                .map_err(|_| Refusal::Unavailable("no idempotency key could be made"))?,
-        });
-    }
+    key?;
     let body = body::read(ports, route, &head.headers, body).await?;
     // Only now: who holds the body back, to see the price first, arrives late.
     let arrived_at_ms = ports.now_ms();
+    if let Some(bid) = &mut marks.bid {
+        bid.settled_at = settled_at(timestamp(arrived_at_ms));
+    }
     let checked = Checked {
         affinity: target.auction.as_ref().map_or(&marks.request_id, |auction| auction.as_str()),
         path: &path_and_query(head.uri.path(), &query),
@@ -131,7 +133,39 @@ async fn serve<P: Ports>(
         trace: Trace::of(&head.headers, drawn),
     };
     let answer = forward(ports, config, workers, region, checked).await?;
-    reply::relay(answer, &marks.request_id)
+    reply::relay(answer, marks)
+}
+
+/// What names the request for repeats, on a route where they are recognised.
+fn repeatable_by(
+    route: &Route,
+    headers: &HeaderMap,
+    request_id: &str,
+) -> Result<Option<IdempotencyKey>, Refusal> {
+    if !route.takes_idempotency_key() {
+        return Ok(None);
+    }
+    let given = idempotency_key(headers)?;
+    // What names the request names it for repeats as well.
+    let key = given.map_or_else(|| IdempotencyKey::parse(request_id), Ok);
+    key.map(Some).map_err(|_| Refusal::Unavailable("no idempotency key could be made"))
+}
+
+/// The bid that a request is to place, if it is and everything that makes its id is known.
+fn bid(
+    target: &Target,
+    identity: Option<&Identity>,
+    key: Option<&IdempotencyKey>,
+    now_ms: u64,
+) -> Option<NamedBid> {
+    let auction = target.auction.as_ref().filter(|_| target.route.name == Name::PlaceBid)?;
+    let id = BidId::derive(auction, &identity?.user, key?);
+    // Nothing was sent yet; but what was sent before, with the same key, is settled by then, too.
+    Some(NamedBid { id, settled_at: settled_at(timestamp(now_ms)) })
+}
+
+fn timestamp(ms: u64) -> Timestamp {
+    Timestamp::from_ms(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 
 fn path_and_query(path: &str, query: &str) -> String {

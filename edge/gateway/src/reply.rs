@@ -5,8 +5,9 @@
 //! and only listed headers pass.
 
 use bytes::Bytes;
-use gavel_core::ids::IdempotencyKey;
-use gavel_core::wire::{Code, PROBLEM_CONTENT_TYPE, Problem};
+use gavel_core::ids::{BidId, IdempotencyKey};
+use gavel_core::time::Timestamp;
+use gavel_core::wire::{BID_ID_HEADER, Code, PROBLEM_CONTENT_TYPE, Problem};
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     LAST_MODIFIED, LOCATION, REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
@@ -47,6 +48,15 @@ const PASSED: [HeaderName; 10] = [
     REFERRER_POLICY,
 ];
 
+/// A bid that somebody wants to place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedBid {
+    /// Its id.
+    pub id: BidId,
+    /// From when on it is settled: what was not accepted by then never will be.
+    pub settled_at: Timestamp,
+}
+
 /// What belongs on every reply to one request.
 #[derive(Debug, Default)]
 pub struct Marks {
@@ -54,6 +64,8 @@ pub struct Marks {
     pub request_id: String,
     /// The idempotency key it had or was given.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// The bid that it is to place.
+    pub bid: Option<NamedBid>,
     /// Whether anybody else would get the same: an anonymous GET.
     pub shared: bool,
     /// Whether only the head was asked for.
@@ -66,9 +78,9 @@ pub fn ok<B>() -> Reply<B> {
     with_body(StatusCode::OK, "application/json", Bytes::from_static(b"{\"status\":\"ok\"}"))
 }
 
-/// The problem that a refusal is.
+/// The problem that a refusal is, of `bid` if it is known which one is refused.
 #[must_use]
-pub fn refuse<B>(refusal: &Refusal) -> Reply<B> {
+pub fn refuse<B>(refusal: &Refusal, bid: Option<&NamedBid>) -> Reply<B> {
     let (problem, extra) = match refusal {
         Refusal::NotFound => (Problem::new(Code::NotFound, refusal.to_string()), vec![]),
         Refusal::MethodNotAllowed { allow } => (
@@ -106,6 +118,10 @@ pub fn refuse<B>(refusal: &Refusal) -> Reply<B> {
             vec![(RETRY_AFTER, RETRY_AFTER_S.to_string())],
         ),
     };
+    let problem = match bid {
+        Some(bid) => problem.of_bid(bid.id.clone(), bid.settled_at),
+        None => problem,
+    };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let mut reply = with_body(status, PROBLEM_CONTENT_TYPE, Bytes::from(body));
@@ -115,8 +131,9 @@ pub fn refuse<B>(refusal: &Refusal) -> Reply<B> {
     reply
 }
 
-/// What the client gets of a region's reply.
-pub fn relay<B>(region: http::Response<Body<B>>, request_id: &str) -> Result<Reply<B>, Refusal> {
+/// What the client gets of a region's reply. A failure to place a bid that does not name the bid, since
+/// it came before anybody there had looked, becomes our own, which does.
+pub fn relay<B>(region: http::Response<Body<B>>, marks: &Marks) -> Result<Reply<B>, Refusal> {
     let status = region.status();
     let is_problem = region
         .headers()
@@ -127,9 +144,10 @@ pub fn relay<B>(region: http::Response<Body<B>>, request_id: &str) -> Result<Rep
     }
     // Any other 401 of a worker means that it did not believe the edge; the caller has been verified here.
     let ours = status == StatusCode::UNAUTHORIZED || status.is_informational();
-    if ours || (status.is_server_error() && !is_problem) {
+    let nameless = marks.bid.is_some() && !region.headers().contains_key(BID_ID_HEADER);
+    if ours || (status.is_server_error() && (!is_problem || nameless)) {
         let fields: [(&str, &dyn std::fmt::Display); 2] =
-            [("status", &status.as_u16()), ("request_id", &request_id)];
+            [("status", &status.as_u16()), ("request_id", &marks.request_id)];
         log::warn("region failed", &fields);
         return Err(Refusal::Unavailable("the auction's region failed to answer"));
     }
@@ -166,6 +184,9 @@ pub fn finish<B>(mut reply: Reply<B>, marks: &Marks) -> Reply<B> {
     }
     if let Some(key) = &marks.idempotency_key {
         set(&mut reply, HeaderName::from_static(IDEMPOTENCY_KEY), key.as_str());
+    }
+    if let Some(bid) = &marks.bid {
+        set(&mut reply, HeaderName::from_static(BID_ID_HEADER), bid.id.as_str());
     }
     if !marks.shared || !reply.status().is_success() || !reply.headers().contains_key(CACHE_CONTROL)
     {

@@ -439,3 +439,61 @@ async fn health_is_the_edges_and_readiness_also_the_regions() {
     assert_eq!(handle(&fake, None, bare("/v1/auctions")).await.status(), 503);
     assert_eq!(handle(&fake, Some(&gateway), bare("/v1/auctions")).await.status(), 503);
 }
+
+/// A bid's answer, whose header and body name the bid that the workers would make of the request.
+fn named(reply: &Reply<Bytes>, key: &str) -> Value {
+    let auction = gavel_core::ids::AuctionId::parse(&AUCTION["/v1/auctions/".len()..]).unwrap();
+    let user = gavel_core::ids::UserId::parse("ada").unwrap();
+    let key = IdempotencyKey::parse(key).unwrap();
+    let bid = BidId::derive(&auction, &user, &key);
+    assert_eq!(header(reply, "gavel-bid-id"), Some(bid.as_str()), "{:?}", reply.status());
+    let told: Value = serde_json::from_slice(body(reply)).unwrap();
+    assert_eq!(told["bid_id"], bid.as_str(), "{told}");
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bid_that_the_edge_turns_away_is_named_as_soon_as_its_bidder_is_known() {
+    let (fake, gateway) = accepts();
+    let bid = |fake| Asked::bid(fake).with("idempotency-key", "k-1");
+    for (asked, status) in [
+        (Asked { body: "{", ..bid(&fake) }, 400),
+        (Asked { body: r#"{"amount":1.5}"#, ..bid(&fake) }, 422),
+        (bid(&fake).with("content-length", "999999"), 413),
+        (bid(&fake).with("content-encoding", "gzip"), 415),
+    ] {
+        let reply = asked.send(&fake, &gateway).await;
+        assert_eq!(reply.status(), status);
+        let told = named(&reply, "k-1");
+        assert_eq!(told.get("settled_at"), None, "nothing is open: {told}");
+    }
+    let mut last = bid(&fake).send(&fake, &gateway).await;
+    for _ in 0..1_000 {
+        if last.status() != 201 {
+            break;
+        }
+        last = bid(&fake).send(&fake, &gateway).await;
+    }
+    assert_eq!(last.status(), 429);
+    named(&last, "k-1");
+    // A key of the edge's own names it as well.
+    let minted = Asked { body: "{", ..Asked::bid(&fake) }.send(&fake, &gateway).await;
+    named(&minted, header(&minted, "idempotency-key").unwrap());
+    let nobody = Asked { body: BID, ..Asked::new("POST", concat_bids()) };
+    assert_eq!(header(&nobody.send(&fake, &gateway).await, "gavel-bid-id"), None);
+    let other = Asked { path: "/v1/auctions", ..bid(&fake) }.send(&fake, &gateway).await;
+    assert_eq!(header(&other, "gavel-bid-id"), None, "no bid at all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bid_whose_region_does_not_answer_is_told_when_it_is_settled() {
+    for answer in [FetchError::Connect, FetchError::Late, FetchError::Broken] {
+        let (fake, gateway) = edge(move |_| Err(answer));
+        let reply = Asked::bid(&fake).with("idempotency-key", "k-1").send(&fake, &gateway).await;
+        assert_eq!((reply.status().as_u16(), code(&reply)), (503, "unavailable".to_owned()));
+        let told = named(&reply, "k-1");
+        let settled_at = Timestamp::parse(told["settled_at"].as_str().unwrap()).unwrap();
+        let arrived_at = Timestamp::from_ms(i64::try_from(fake.now_ms()).unwrap());
+        assert_eq!(settled_at, gavel_core::wire::settled_at(arrived_at), "{answer:?}");
+    }
+}

@@ -52,7 +52,7 @@ fn every_refusal_is_a_problem_with_its_status_and_headers() {
         ),
         (Refusal::Unavailable("x"), 503, "unavailable", &[("retry-after", "1")]),
     ] {
-        let reply = refuse(&refusal);
+        let reply = refuse(&refusal, None);
         assert_eq!(reply.status().as_u16(), status, "{refusal:?}");
         assert_eq!(header(&reply, "content-type"), Some(PROBLEM_CONTENT_TYPE));
         for (name, value) in headers {
@@ -65,7 +65,7 @@ fn every_refusal_is_a_problem_with_its_status_and_headers() {
 
 #[test]
 fn which_check_a_token_failed_is_not_told() {
-    let reply = |fault| body(&refuse(&Refusal::TokenInvalid(fault))).clone();
+    let reply = |fault| body(&refuse(&Refusal::TokenInvalid(fault), None)).clone();
     assert_eq!(reply(TokenFault::Expired), reply(TokenFault::Client));
 }
 
@@ -101,7 +101,7 @@ fn only_listed_headers_of_a_region_are_passed_on() {
                 ("x-internal-host", "10.0.0.1"),
             ],
         ),
-        "r",
+        &Marks::default(),
     )
     .unwrap();
     let names: Vec<&str> = reply.headers().keys().map(HeaderName::as_str).collect();
@@ -115,11 +115,11 @@ fn a_region_that_fails_shows_none_of_its_insides() {
     for (status, headers) in
         [(500, &[][..]), (502, &[("content-type", "text/html")]), (401, &[problem])]
     {
-        let refused = relay(region(status, headers), "r");
+        let refused = relay(region(status, headers), &Marks::default());
         assert!(matches!(refused, Err(Refusal::Unavailable(_))), "{status}");
     }
     for status in [400, 404, 409, 422, 503] {
-        assert_eq!(relay(region(status, &[problem]), "r").unwrap().status(), status);
+        assert_eq!(relay(region(status, &[problem]), &Marks::default()).unwrap().status(), status);
     }
 }
 
@@ -127,7 +127,7 @@ fn a_region_that_fails_shows_none_of_its_insides() {
 fn only_an_anonymous_success_may_be_stored_and_only_if_the_region_says_so() {
     let finished = |shared, status, headers: &[(&'static str, &'static str)]| {
         let marks = Marks { request_id: "r-1".to_owned(), shared, ..Marks::default() };
-        finish(relay(region(status, headers), "r").unwrap(), &marks)
+        finish(relay(region(status, headers), &Marks::default()).unwrap(), &marks)
     };
     let fresh = ("cache-control", "max-age=1");
     let public = finished(true, 200, &[fresh]);
@@ -140,4 +140,24 @@ fn only_an_anonymous_success_may_be_stored_and_only_if_the_region_says_so() {
     {
         assert_eq!(header(&other, "cache-control"), Some("no-store"));
     }
+}
+
+#[test]
+fn a_region_that_fails_to_place_a_bid_without_naming_it_is_answered_for() {
+    let bid = NamedBid {
+        id: BidId::parse(&format!("use1_01928e2c-7f3e-7abc-8def-0123456789ab_{}", "0".repeat(32)))
+            .unwrap(),
+        settled_at: Timestamp::from_ms(1_795_411_020_007),
+    };
+    let marks = Marks { bid: Some(bid.clone()), ..Marks::default() };
+    let problem = ("content-type", PROBLEM_CONTENT_TYPE);
+    let refused = relay(region(503, &[problem]), &marks).unwrap_err();
+    let own: Reply<Bytes> = finish(refuse(&refused, marks.bid.as_ref()), &marks);
+    let told: serde_json::Value = serde_json::from_slice(body(&own)).unwrap();
+    assert_eq!((&told["code"], &told["bid_id"]), (&"unavailable".into(), &bid.id.as_str().into()));
+    assert_eq!(told["settled_at"], "2026-11-23T05:17:00.007Z");
+    assert_eq!(header(&own, "gavel-bid-id"), Some(bid.id.as_str()));
+    let named = relay(region(503, &[problem, ("gavel-bid-id", "named")]), &marks).unwrap();
+    assert_eq!(header(&finish(named, &marks), "gavel-bid-id"), Some(bid.id.as_str()));
+    assert!(relay(region(409, &[problem]), &marks).is_ok(), "a refusal is the region's to say");
 }
