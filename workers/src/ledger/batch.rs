@@ -40,7 +40,8 @@ impl Draft {
     /// Sees to it that nothing is committed for a job at or after the first instant of `not_after`, which
     /// has one for each job, in their order. Refusals and repeats commit nothing and stay as they are.
     pub(super) fn bound(&mut self, not_after: impl IntoIterator<Item = Timestamp>) {
-        let takes_effect = |answer: &Answer| matches!(answer, Answer::Accepted(_) | Answer::Done(_));
+        let takes_effect =
+            |answer: &Answer| matches!(answer, Answer::Accepted(_) | Answer::Done(_));
         let bounds = self.answers.iter().zip(not_after);
         let bounds = bounds.filter_map(|(answer, at)| takes_effect(answer).then_some(at));
         self.not_after = bounds.chain(self.not_after).min();

@@ -122,7 +122,8 @@ impl Ledger {
             return Err(LedgerError::Suspended);
         }
         let settled_at = bid.arrived_at.map(settled_at);
-        let (event, repeated) = match self.ask(auction, Command::Bid(bid), None, settled_at).await? {
+        let (event, repeated) = match self.ask(auction, Command::Bid(bid), None, settled_at).await?
+        {
             Answer::Accepted(event) => (event, false),
             Answer::Repeated(event) => (event, true),
             Answer::Conflict => return Err(LedgerError::IdempotencyConflict),

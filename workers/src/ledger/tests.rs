@@ -287,9 +287,7 @@ async fn a_node_that_was_made_a_replica_is_connected_to_anew() {
         evalsha.split_whitespace().next().map(str::to_owned)
     };
     let draft = bench.drafted(&Command::Bid(bid(&bench.state, "a", 100))).await;
-    let commit = async || {
-        bench.store.commit(1, &draft, time(&bench.store).await).await
-    };
+    let commit = async || bench.store.commit(1, &draft, time(&bench.store).await).await;
     assert!(commit().await.is_err(), "a replica takes no writes");
     let first = id_of_worker().await;
     let since = Instant::now();

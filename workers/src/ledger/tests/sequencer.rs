@@ -277,10 +277,8 @@ async fn extend_between() -> Result<(), String> {
 async fn a_bid_whose_bidder_was_told_that_time_ran_out_is_never_accepted_afterwards() {
     let bench = Bench::start().await;
     let network = SlowNetwork::start(&bench.service).await;
-    let (slow, direct) = (
-        ledger_at(&network.url, Bounds::default()).await,
-        bench.ledger(Bounds::default()).await,
-    );
+    let (slow, direct) =
+        (ledger_at(&network.url, Bounds::default()).await, bench.ledger(Bounds::default()).await);
     let (id, late) = (&bench.state.id, bid(&bench.state, "late", 100));
     network.delay_answers(Duration::from_millis(1_100));
     let since = Instant::now();
