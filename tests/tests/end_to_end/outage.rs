@@ -24,9 +24,23 @@ fn fixed_end(duration_s: u32) -> Value {
     json!({"duration_s": duration_s, "soft_close": fixed})
 }
 
+/// A bid that nobody decided in time. It is told when it is settled.
 async fn unavailable(world: &World, auction: &str, key: &str, amount: u64) -> Result<Reply> {
+    let reply = unserved(world, auction, key, amount, "unavailable").await?;
+    assert!(reply.body["settled_at"].is_string(), "{reply:?}");
+    Ok(reply)
+}
+
+async fn unserved(
+    world: &World,
+    auction: &str,
+    key: &str,
+    amount: u64,
+    code: &str,
+) -> Result<Reply> {
     let reply = world.bid_as(auction, &world.bidders[0], key, amount).await?;
-    assert_eq!((reply.status, reply.code()), (503, "unavailable"), "{reply:?}");
+    assert_eq!((reply.status, reply.code()), (503, code), "{reply:?}");
+    assert_eq!(reply.body["bid_id"], reply.header("gavel-bid-id"), "{reply:?}");
     assert!(reply.header("retry-after").parse::<u64>()? >= 1, "{reply:?}");
     let text = reply.body.to_string();
     for internal in ["redis", "Redis", "127.0.0.1", "sqs", "SQS", "postgres", "panick"] {
@@ -54,8 +68,19 @@ async fn a_worker_that_is_down_or_frozen_is_a_503_in_time() -> Result<()> {
     works_again(&world, &auction, &gone, 100).await?;
 
     world.stack.workers[0].pause()?;
-    unavailable(&world, &auction, &frozen, 200).await?;
+    let told = unavailable(&world, &auction, &frozen, 200).await?;
     world.stack.workers[0].resume()?;
+    let (bid, settled_at) = (told.body["bid_id"].as_str(), told.body["settled_at"].as_str());
+    let path =
+        format!("/v1/bids/{}?settled_at={}", bid.unwrap_or_default(), settled_at.unwrap_or("none"));
+    let look_up = || world.edge.get(&path, &world.bidders[0].token);
+    let settled =
+        eventually("a final answer", WITHIN, look_up, |reply| reply.status != 503).await?;
+    assert!(matches!(settled.status, 200 | 404), "{settled:?}");
+    let again = world.bid_as(&auction, &world.bidders[0], &frozen, 200).await?;
+    // What was said to be final was: a bid that was accepted is a repeat, and one that was not is new.
+    let expected = if settled.status == 200 { 200 } else { 201 };
+    assert!([expected, 503].contains(&again.status), "{settled:?}, then {again:?}");
     works_again(&world, &auction, &frozen, 200).await?;
     evidence::whole_history(&world.stack, &auction, 2).await?;
     world.stack.stop().await
@@ -109,7 +134,8 @@ async fn without_the_queue_a_bid_is_not_acknowledged_but_not_lost_either() -> Re
     assert_eq!(world.bid(&auction, &world.bidders[1], 100).await?.status, 201);
     let key = key();
     world.stack.emulator.pause()?;
-    unavailable(&world, &auction, &key, 200).await?;
+    let told = unserved(&world, &auction, &key, 200, "bid-unconfirmed").await?;
+    assert_eq!(told.body["seq"], 2, "{told:?}");
     let waiting = |outlet: &str| format!(r#"gavel_relay_outbox_events{{outlet="{outlet}"}}"#);
     let oldest = "gavel_relay_oldest_unconfirmed_seconds";
     let worker = &world.stack.workers[0];
