@@ -4,6 +4,7 @@
 //! A scheduled auction is the catalogue's, an open one the ledger's. The catalogue lets go first
 //! (nobody can edit or cancel there any more), then the ledger opens what the row says, then the row
 //! follows. Any step may be repeated by anybody, so whoever dies in between leaves work, not doubt.
+//! A row that is older than the ledger, as after PostgreSQL was put back, follows when it is to be opened.
 
 use gavel_core::auction::{Auction, Command, OpenCause, Phase, Refusal};
 use gavel_core::ids::AuctionId;
@@ -44,12 +45,22 @@ pub(crate) async fn open(
         Status::Scheduled if !record.opening => {
             return Err(LedgerError::Refused(Refusal::NotDue).into());
         }
-        Status::Scheduled => ledger.open(record.scheduled(), cause).await?,
+        Status::Scheduled => ledger.open(record.scheduled(), cause).await,
         Status::Live | Status::Paused => match ledger.drive(id, Command::Open(cause)).await {
             Err(LedgerError::UnknownAuction) => return Err(OpenError::Lost),
-            driven => driven?,
+            driven => driven,
         },
         Status::Closed => return Err(LedgerError::Refused(Refusal::Closed).into()),
+    };
+    let state = match state {
+        Err(LedgerError::Refused(refusal)) => {
+            if let Some(state) = ledger.state(id).await? {
+                // The ledger is past an opening, and the row should say so.
+                follow(catalog, &state).await?;
+            }
+            return Err(LedgerError::Refused(refusal).into());
+        }
+        state => state?,
     };
     follow(catalog, &state).await?;
     Ok((record, state))

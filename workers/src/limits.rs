@@ -146,6 +146,15 @@ pub(crate) const DUE_AUCTIONS_MAX: usize = 100;
 
 // ---- process ------------------------------------------------------------------------------------
 
+/// Auctions of one list that are left alone for now because something failed with them, at most: each
+/// look reads over them, which is some 60 bytes each. With more, the last ones are tried at every look.
+pub(crate) const SKIPPED_AUCTIONS_MAX: usize = 1_000;
+/// Longest pause between two tries to close an auction: what is due and was in trouble closes so late at
+/// most once that has passed.
+pub(crate) const CLOSE_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// Longest pause between two tries to open an auction or to record its result. So much later it is done
+/// when the trouble has passed; and a thousand in trouble make a hundred tries a second.
+pub(crate) const FOLLOW_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Longest a role may take to finish what it has at hand after SIGTERM.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for a connection to an AWS service.

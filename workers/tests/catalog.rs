@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use gavel_core::auction::{
@@ -241,7 +242,7 @@ async fn an_auction_that_was_never_opened_is_cancelled_once() {
     let now = Timestamp::from_ms(1_000);
     catalog.begin_opening(&id, OpenCause::Seller, now).await.unwrap();
     assert_eq!(catalog.get(&id).await.unwrap().status, Status::Closed, "it is not opened any more");
-    assert_eq!(catalog.due_to_open(Timestamp::from_ms(i64::MAX)).await.unwrap(), []);
+    assert_eq!(catalog.due_to_open(Timestamp::from_ms(i64::MAX), &HashSet::new()).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -256,7 +257,7 @@ async fn what_is_due_or_being_opened_is_found_until_it_is_open() {
     let first = id("first", &opening(1_000)).await;
     let unplanned = id("unplanned", &request("")).await;
     let due = async |ms| -> Vec<(AuctionId, OpenCause)> {
-        let due = catalog.due_to_open(at(ms)).await.unwrap();
+        let due = catalog.due_to_open(at(ms), &HashSet::new()).await.unwrap();
         due.into_iter().map(|due| (due.id, due.cause)).collect()
     };
     let (time, seller) = (OpenCause::Time, OpenCause::Seller);

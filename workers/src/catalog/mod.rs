@@ -10,6 +10,7 @@ mod record;
 mod revoked;
 mod row;
 
+use std::collections::HashSet;
 use std::future::Future;
 
 use gavel_core::auction::{Auction, OpenCause, Outcome, Phase};
@@ -185,11 +186,17 @@ impl Catalog {
     }
 
     /// Scheduled auctions that should be open at `now`: by their time, or because an opening was
-    /// begun. At most [`DUE_AUCTIONS_MAX`].
-    pub async fn due_to_open(&self, now: Timestamp) -> Result<Vec<DueToOpen>, CatalogError> {
+    /// begun. At most [`DUE_AUCTIONS_MAX`], and none of `skipped`.
+    pub async fn due_to_open(
+        &self,
+        now: Timestamp,
+        skipped: &HashSet<AuctionId>,
+    ) -> Result<Vec<DueToOpen>, CatalogError> {
+        let skipped: Vec<&str> = skipped.iter().map(AuctionId::as_str).collect();
         let query = sqlx::query_as(include_str!("queries/due_to_open.sql"))
             .bind(instant(now))
-            .bind(i64::try_from(DUE_AUCTIONS_MAX).unwrap_or(i64::MAX));
+            .bind(i64::try_from(DUE_AUCTIONS_MAX).unwrap_or(i64::MAX))
+            .bind(skipped);
         let due: Vec<(String, String)> = in_time(query.fetch_all(&self.pool)).await?;
         let read = |(id, cause): &(String, String)| -> Result<DueToOpen, Cause> {
             Ok(DueToOpen { id: AuctionId::parse(id)?, cause: row::cause(cause)? })

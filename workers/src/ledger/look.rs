@@ -5,8 +5,6 @@ use std::time::Duration;
 use gavel_core::ids::AuctionId;
 use gavel_core::time::Timestamp;
 
-use crate::limits::DUE_AUCTIONS_MAX;
-
 /// An auction whose time is up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Due {
@@ -27,14 +25,14 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// The look at `now` at the first `deadlines` of a shard, earliest first.
+    /// The look at `now` at the first `deadlines` of a shard, earliest first. When there may be `more`,
+    /// what comes after them may be due, too.
     pub(super) fn at(
         now: Timestamp,
         deadlines: Vec<(AuctionId, Timestamp)>,
+        more: bool,
         unrecorded: bool,
     ) -> Self {
-        // So many are not all: what comes after them may be due, too.
-        let more = deadlines.len() >= DUE_AUCTIONS_MAX;
         let next = deadlines.iter().find(|(_, at)| *at > now).map(|(_, at)| between(now, *at));
         let due = deadlines.into_iter().filter(|(_, at)| *at <= now);
         let due = due.map(|(auction, at)| Due { auction, age: between(at, now) }).collect();
@@ -60,7 +58,7 @@ mod tests {
     #[test]
     fn what_is_due_is_told_from_what_comes_next() {
         let check = |at_ms: &[i64], ages_ms: &[u64], next_ms: Option<u64>| {
-            let look = Look::at(Timestamp::from_ms(1_000), deadlines(at_ms.to_vec()), false);
+            let look = Look::at(Timestamp::from_ms(1_000), deadlines(at_ms.to_vec()), false, false);
             let ages = look.due.iter().map(|due| due.age);
             let expected = ages_ms.iter().map(|ms| Duration::from_millis(*ms));
             assert!(ages.eq(expected), "{at_ms:?}: {look:?}");
@@ -74,10 +72,9 @@ mod tests {
 
     #[test]
     fn when_all_that_was_read_is_due_there_may_be_more() {
-        let many = i64::try_from(DUE_AUCTIONS_MAX).unwrap();
-        let look = Look::at(Timestamp::from_ms(1_000), deadlines(0..many), false);
-        assert_eq!((look.due.len(), look.next), (DUE_AUCTIONS_MAX, Some(Duration::ZERO)));
-        let look = Look::at(Timestamp::from_ms(1_000), deadlines(0..many - 1), false);
+        let look = Look::at(Timestamp::from_ms(1_000), deadlines(0..100), true, false);
+        assert_eq!((look.due.len(), look.next), (100, Some(Duration::ZERO)));
+        let look = Look::at(Timestamp::from_ms(1_000), deadlines(0..100), false, false);
         assert_eq!(look.next, None);
     }
 }

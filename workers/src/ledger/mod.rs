@@ -202,20 +202,26 @@ impl Ledger {
         self.inner.store.shards()
     }
 
-    /// Looks at the auctions of a shard that are to close or were closed, by the clock of the shard.
-    pub(crate) async fn look(&self, shard: Shard) -> Result<Look, LedgerError> {
+    /// Looks at the auctions of a shard that are to close or were closed, by the clock of the shard; of
+    /// many, at the first `most`.
+    pub(crate) async fn look(&self, shard: Shard, most: usize) -> Result<Look, LedgerError> {
         let (store, clock) = (&self.inner.store, &self.inner.clock);
         let (deadlines, unrecorded) =
-            futures::try_join!(store.deadlines(shard), store.any_unrecorded(shard))?;
+            futures::try_join!(store.deadlines(shard, most), store.any_unrecorded(shard))?;
         if deadlines.is_empty() {
             return Ok(Look { unrecorded, ..Look::default() });
         }
-        Ok(Look::at(clock.now(store, shard).await?, deadlines, unrecorded))
+        let more = deadlines.len() >= most;
+        Ok(Look::at(clock.now(store, shard).await?, deadlines, more, unrecorded))
     }
 
-    /// Closed auctions of a shard whose result is not recorded elsewhere yet; of many, the first.
-    pub(crate) async fn unrecorded(&self, shard: Shard) -> Result<Vec<AuctionId>, LedgerError> {
-        let closed = self.inner.store.unrecorded(shard).await?;
+    /// Closed auctions of a shard whose result is not recorded elsewhere yet; of many, the first `most`.
+    pub(crate) async fn unrecorded(
+        &self,
+        shard: Shard,
+        most: usize,
+    ) -> Result<Vec<AuctionId>, LedgerError> {
+        let closed = self.inner.store.unrecorded(shard, most).await?;
         Ok(closed.into_iter().map(|(auction, _)| auction).collect())
     }
 

@@ -10,7 +10,7 @@ use redis::{Cmd, FromRedisValue};
 
 use super::batch::Draft;
 use super::keys::{Keys, Outlet, WAKE_CHANNEL};
-use crate::limits::{CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, DUE_AUCTIONS_MAX, SKEW_MS_MAX};
+use crate::limits::{CACHED_IDS_MAX, CATCH_UP_EVENTS_MAX, SKEW_MS_MAX};
 use crate::redis::{Connection, Redis, Script, Shard};
 
 /// Why Redis could not be used.
@@ -232,12 +232,13 @@ impl Store {
         Ok(relayed.unwrap_or(0))
     }
 
-    /// When a shard's auctions are to close: the first [`DUE_AUCTIONS_MAX`], earliest first.
+    /// When a shard's auctions are to close: the first `most`, earliest first.
     pub(super) async fn deadlines(
         &self,
         shard: Shard,
+        most: usize,
     ) -> Result<Vec<(AuctionId, Timestamp)>, StoreError> {
-        self.first_of(shard, Keys::deadlines(shard)).await
+        self.first_of(shard, Keys::deadlines(shard), most).await
     }
 
     /// Whether a shard has a closed auction whose result is not recorded elsewhere yet.
@@ -248,21 +249,23 @@ impl Store {
     }
 
     /// A shard's closed auctions whose result is not recorded elsewhere yet, and when they were closed:
-    /// the first [`DUE_AUCTIONS_MAX`].
+    /// the first `most`.
     pub(super) async fn unrecorded(
         &self,
         shard: Shard,
+        most: usize,
     ) -> Result<Vec<(AuctionId, Timestamp)>, StoreError> {
-        self.first_of(shard, Keys::unrecorded(shard)).await
+        self.first_of(shard, Keys::unrecorded(shard), most).await
     }
 
     async fn first_of(
         &self,
         shard: Shard,
         set: String,
+        most: usize,
     ) -> Result<Vec<(AuctionId, Timestamp)>, StoreError> {
         let mut command = redis::cmd("ZRANGE");
-        command.arg(set).arg(0).arg(DUE_AUCTIONS_MAX.saturating_sub(1)).arg("WITHSCORES");
+        command.arg(set).arg(0).arg(most.saturating_sub(1)).arg("WITHSCORES");
         let found: Vec<(String, i64)> = self.redis.query(shard, &command).await?;
         let read = |(text, at): (String, i64)| {
             let Ok(auction) = AuctionId::parse(&text) else {

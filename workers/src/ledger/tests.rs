@@ -177,17 +177,17 @@ async fn a_closed_auction_waits_to_be_recorded_and_a_replayed_request_is_known()
     let ends = bench.state.closes_at().unwrap();
     let age = Duration::from_millis(u64::try_from(later.as_ms() - ends.as_ms()).unwrap());
     let due = Due { auction: id.clone(), age };
-    let look = Look::at(later, store.deadlines(shard).await.unwrap(), false);
+    let look = Look::at(later, store.deadlines(shard, 100).await.unwrap(), false, false);
     assert_eq!(look.due, [due], "late by the clock of the shard");
     assert!(!store.any_unrecorded(shard).await.unwrap());
     let closed = bench.drafted(&Command::Close(CloseCause::Hammer)).await;
     assert_eq!(bench.commit(&closed, None).await, Committed::Ok);
-    assert!(store.deadlines(shard).await.unwrap().is_empty());
-    let unrecorded = store.unrecorded(shard).await.unwrap();
+    assert!(store.deadlines(shard, 100).await.unwrap().is_empty());
+    let unrecorded = store.unrecorded(shard, 100).await.unwrap();
     assert_eq!(unrecorded.iter().map(|(closed, _)| closed).collect::<Vec<_>>(), [id]);
     assert!(store.any_unrecorded(shard).await.unwrap());
     store.recorded(id).await.unwrap();
-    assert!(store.unrecorded(shard).await.unwrap().is_empty());
+    assert!(store.unrecorded(shard, 100).await.unwrap().is_empty());
     assert!(!store.any_unrecorded(shard).await.unwrap());
 
     assert!(store.first_use(shard, "a-request").await.unwrap());

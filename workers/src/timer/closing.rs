@@ -12,17 +12,20 @@
 //! subscription's node froze a moment ago, it closes up to [`TIMER_NET`] late. No bid is accepted after
 //! the end in any case: the ledger decides, not this.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gavel_core::ids::AuctionId;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::lateness::Lateness;
+use super::skipped::Skipped;
 use super::{TimerError, backed_off, each, spread};
 use crate::ledger::{Due, Ledger, Look};
-use crate::limits::{LOOK_PAUSE_MAX, TIMER_NET, TIMER_SPREAD, TIMER_TICK};
+use crate::limits::{DUE_AUCTIONS_MAX, LOOK_PAUSE_MAX, TIMER_NET, TIMER_SPREAD, TIMER_TICK};
 use crate::redis::Shard;
 
 /// Closes the auctions of a shard.
@@ -30,6 +33,8 @@ pub(super) struct Closer {
     pub(super) shard: Shard,
     pub(super) ledger: Ledger,
     pub(super) lateness: Arc<Lateness>,
+    /// What could not be closed.
+    pub(super) skipped: Arc<Skipped>,
     /// When the timer began.
     pub(super) began: Instant,
     /// Told when there is a result to be recorded.
@@ -40,12 +45,13 @@ impl Closer {
     pub(super) async fn run(self, stop: CancellationToken) {
         let mut pause = TIMER_TICK;
         while !stop.is_cancelled() {
-            let look = self.ledger.look(self.shard).await;
+            let skipped = self.skipped.now();
+            let look = self.ledger.look(self.shard, DUE_AUCTIONS_MAX + skipped.len()).await;
             let looked = Instant::now();
             let wait = match look {
                 Ok(look) => {
                     pause = TIMER_TICK;
-                    self.act_on(look, looked).await
+                    self.act_on(look, &skipped, looked).await
                 }
                 Err(error) => {
                     pause = backed_off(pause, LOOK_PAUSE_MAX, &error.into());
@@ -58,18 +64,23 @@ impl Closer {
     }
 
     /// Closes what is due; gives how long after the look to look again.
-    async fn act_on(&self, look: Look, looked: Instant) -> Duration {
+    async fn act_on(&self, look: Look, skipped: &HashSet<AuctionId>, looked: Instant) -> Duration {
         let Look { due, next, unrecorded } = look;
+        let (left, due): (Vec<Due>, Vec<Due>) =
+            due.into_iter().partition(|due| skipped.contains(&due.auction));
+        left.iter().for_each(|due| self.lateness.note(due.age));
         let any = !due.is_empty();
         let closings = due.into_iter().map(|due| (due.auction.clone(), self.close(due, looked)));
-        let all = each(closings).await == Ok(true);
+        each(&self.skipped, closings).await;
         if any || unrecorded {
             self.unrecorded.notify_one();
         }
         // All shards at the same moments, so that a process at rest wakes up once for them.
         let net = TIMER_NET - remainder(looked.duration_since(self.began), TIMER_NET);
         let next = next.map_or(net, |next| net.min(next + spread(TIMER_SPREAD)));
-        if all { next } else { next.min(TIMER_TICK) }
+        // Where nothing could be done, there is no hurry.
+        let next = if any { next } else { next.max(TIMER_TICK) };
+        self.skipped.next().map_or(next, |again| next.min(looked.elapsed() + again))
     }
 
     /// Gives whether it is closed.

@@ -14,6 +14,9 @@
 //! `opening` for what that can make late: no end that is known when it is looked for, and no opening
 //! that was scheduled a second before its time.
 //!
+//! What cannot be done is left alone for a while, longer each time, so that the oldest on a list, which
+//! may be so for good, never keep the others from being done.
+//!
 //! All timers would do that in the same moment, and all but one in vain. So each waits a little longer,
 //! by chance, before it looks, and mostly finds that another one was there.
 
@@ -21,6 +24,7 @@ mod closing;
 mod lateness;
 mod opening;
 mod recording;
+mod skipped;
 #[cfg(test)]
 mod tests;
 
@@ -32,14 +36,18 @@ use futures::{StreamExt, stream};
 use gavel_core::ids::AuctionId;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::lateness::Lateness;
+use self::skipped::Skipped;
 use crate::catalog::{Catalog, CatalogError};
 use crate::ledger::{Ledger, LedgerError};
 use crate::lifecycle::OpenError;
-use crate::limits::AUCTIONS_AT_ONCE_MAX;
+use crate::limits::{
+    AUCTIONS_AT_ONCE_MAX, BACKLOG_TICK, CLOSE_PAUSE_MAX, FOLLOW_PAUSE_MAX, OPENING_TICK,
+    RETRY_PAUSE_MAX, TIMER_TICK,
+};
 
 /// Why an auction could not be opened, closed or recorded now. Always tried again.
 #[derive(Debug, thiserror::Error)]
@@ -58,12 +66,19 @@ pub(crate) async fn run(ledger: Ledger, catalog: Catalog, stop: CancellationToke
     let recordings = Arc::new(Semaphore::new(AUCTIONS_AT_ONCE_MAX));
     let began = Instant::now();
     let mut tasks = JoinSet::new();
+    let mut lists = Vec::new();
+    let mut skipped = |first, longest| {
+        let skipped = Arc::new(Skipped::new(first, longest));
+        lists.push(skipped.clone());
+        skipped
+    };
     for shard in ledger.shards() {
         let unrecorded = Arc::new(Notify::new());
         let closer = closing::Closer {
             shard,
             ledger: ledger.clone(),
             lateness: lateness.clone(),
+            skipped: skipped(TIMER_TICK, CLOSE_PAUSE_MAX),
             began,
             unrecorded: unrecorded.clone(),
         };
@@ -72,29 +87,49 @@ pub(crate) async fn run(ledger: Ledger, catalog: Catalog, stop: CancellationToke
             ledger: ledger.clone(),
             catalog: catalog.clone(),
             unrecorded,
+            // Nobody waits for a record as for the hammer: a troubled catalogue is left alone.
+            skipped: skipped(RETRY_PAUSE_MAX / 4, FOLLOW_PAUSE_MAX),
             at_once: recordings.clone(),
         };
         tasks.spawn(closer.run(stop.clone()));
         tasks.spawn(recorder.run(stop.clone()));
     }
-    tasks.spawn(opening::run(ledger, catalog, stop));
+    let unopened = skipped(OPENING_TICK, FOLLOW_PAUSE_MAX);
+    tasks.spawn(opening::run(ledger, catalog, unopened, stop.clone()));
+    tasks.spawn(publish_oldest(lists, stop));
     // One that panics takes the role with it: what it does, nobody else in this process would.
     tasks.join_all().await;
 }
 
-/// Acts on each auction; the trouble of one does not keep the others waiting. Gives whether all is done
-/// that was to be done.
+/// Tells, until `stop`, for how long the oldest of what cannot be done has failed.
+async fn publish_oldest(lists: Vec<Arc<Skipped>>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let oldest = lists.iter().map(|skipped| skipped.oldest()).max().unwrap_or_default();
+        metrics::gauge!("gavel_timer_oldest_failing_seconds").set(oldest.as_secs_f64());
+        stop.run_until_cancelled(sleep(BACKLOG_TICK)).await;
+    }
+}
+
+/// Acts on each auction; the trouble of one does not keep the others waiting, now or the next time: it
+/// is skipped for a while. So is one that was not to be done yet, after all.
 async fn each<F: Future<Output = Result<bool, TimerError>>>(
+    skipped: &Skipped,
     acts: impl IntoIterator<Item = (AuctionId, F)>,
-) -> Result<bool, ()> {
+) {
     let acts: Vec<_> = acts
         .into_iter()
         .map(|(auction, acting)| async move {
-            acting.await.map_err(|error| report(&error, Some(&auction)))
+            match acting.await {
+                Ok(true) => skipped.done(&auction),
+                Ok(false) => skipped.early(&auction),
+                Err(error) => {
+                    report(&error, Some(&auction));
+                    skipped.failed(&auction);
+                }
+            }
         })
         .collect();
-    let went: Vec<_> = stream::iter(acts).buffer_unordered(AUCTIONS_AT_ONCE_MAX).collect().await;
-    went.into_iter().try_fold(true, |all, done| Ok(done? && all))
+    stream::iter(acts).buffer_unordered(AUCTIONS_AT_ONCE_MAX).collect::<()>().await;
 }
 
 /// Somewhere between nothing and `most`.

@@ -9,23 +9,31 @@
 //! [`OPENING_TICK`] by the wake-up. Should that one be lost although they are heard, it opens up to
 //! [`OPENING_NET`] late.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use gavel_core::auction::Refusal;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::skipped::Skipped;
 use super::{TimerError, backed_off, each, spread};
 use crate::catalog::{Catalog, DueToOpen};
 use crate::ledger::{Ledger, LedgerError};
 use crate::lifecycle::{self, OpenError};
-use crate::limits::{OPENING_LAG, OPENING_NET, OPENING_SPREAD, OPENING_TICK, RETRY_PAUSE_MAX};
+use crate::limits::{DUE_AUCTIONS_MAX, OPENING_LAG, OPENING_NET, OPENING_SPREAD, OPENING_TICK, RETRY_PAUSE_MAX};
 
 /// Opens until `stop`.
-pub(super) async fn run(ledger: Ledger, catalog: Catalog, stop: CancellationToken) {
+pub(super) async fn run(
+    ledger: Ledger,
+    catalog: Catalog,
+    skipped: Arc<Skipped>,
+    stop: CancellationToken,
+) {
     let mut pause = OPENING_TICK;
     while !stop.is_cancelled() {
         let mut looked = Instant::now();
-        let wait = match open_due(&ledger, &catalog, &mut looked).await {
+        let wait = match open_due(&ledger, &catalog, &skipped, &mut looked).await {
             Ok(wait) => {
                 pause = OPENING_TICK;
                 wait
@@ -55,17 +63,19 @@ pub(super) async fn run(ledger: Ledger, catalog: Catalog, stop: CancellationToke
 async fn open_due(
     ledger: &Ledger,
     catalog: &Catalog,
+    skipped: &Skipped,
     looked: &mut Instant,
 ) -> Result<Duration, TimerError> {
     let now = ledger.now().await?;
     *looked = Instant::now();
-    let (due, next) = futures::try_join!(catalog.due_to_open(now), catalog.next_opening(now))?;
+    let left = skipped.now();
+    let (due, next) =
+        futures::try_join!(catalog.due_to_open(now, &left), catalog.next_opening(now))?;
+    // Of so many there may be more.
+    let wait = if due.len() < DUE_AUCTIONS_MAX { OPENING_NET } else { Duration::ZERO };
     let act = |due: DueToOpen| (due.id.clone(), open(ledger, catalog, due));
-    let wait = match each(due.into_iter().map(act)).await {
-        Ok(true) => OPENING_NET,
-        Ok(false) => OPENING_TICK,
-        Err(()) => return Ok(RETRY_PAUSE_MAX / 4),
-    };
+    each(skipped, due.into_iter().map(act)).await;
+    let wait = skipped.next().map_or(wait, |again| wait.min(looked.elapsed() + again));
     let until = next.map(|at| at.as_ms().saturating_sub(now.as_ms()));
     let until = until.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
     Ok(until.map_or(wait, |until| wait.min(until + OPENING_LAG + spread(OPENING_SPREAD))))
@@ -78,7 +88,9 @@ async fn open(ledger: &Ledger, catalog: &Catalog, due: DueToOpen) -> Result<bool
             tracing::info!(auction = %due.id, cause = ?due.cause, "auction opened");
             Ok(true)
         }
-        // Closed or put off since, or the clock of its shard is a moment behind.
+        // The ledger had closed it, as the catalogue knows now.
+        Err(OpenError::Ledger(LedgerError::Refused(Refusal::Closed))) => Ok(true),
+        // Put off since, or the clock of its shard is a moment behind.
         Err(OpenError::Ledger(LedgerError::Refused(refusal))) => {
             tracing::debug!(auction = %due.id, %refusal, "not opened now");
             Ok(false)

@@ -1,5 +1,5 @@
-//! Recording in the catalogue what was closed in one shard. Asks the ledger only when it is told that
-//! there is something, then again until there is nothing left.
+//! Recording in the catalogue what was closed in one shard. Asks the ledger when it begins and when it is
+//! told that there is something, then again until there is nothing left but what cannot be done now.
 
 use std::sync::Arc;
 
@@ -8,10 +8,11 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::skipped::Skipped;
 use super::{TimerError, backed_off, each};
 use crate::catalog::Catalog;
 use crate::ledger::{Ledger, LedgerError};
-use crate::limits::{RETRY_PAUSE_MAX, TIMER_TICK};
+use crate::limits::{DUE_AUCTIONS_MAX, RETRY_PAUSE_MAX, TIMER_TICK};
 use crate::redis::Shard;
 
 /// Records the results of a shard.
@@ -21,35 +22,51 @@ pub(super) struct Recorder {
     pub(super) catalog: Catalog,
     /// Tells that there may be something to record.
     pub(super) unrecorded: Arc<Notify>,
+    /// What could not be recorded.
+    pub(super) skipped: Arc<Skipped>,
     /// How many more may be recorded now, of all shards.
     pub(super) at_once: Arc<Semaphore>,
 }
 
 impl Recorder {
     pub(super) async fn run(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(self.unrecorded.notified()).await.is_some() {
-            self.record_all(&stop).await;
+        let mut pause = TIMER_TICK;
+        while !stop.is_cancelled() {
+            let wait = match self.record_some().await {
+                Ok(true) => continue,
+                Ok(false) => {
+                    pause = TIMER_TICK;
+                    self.skipped.next()
+                }
+                Err(error) => {
+                    pause = backed_off(pause, RETRY_PAUSE_MAX, &error);
+                    Some(pause)
+                }
+            };
+            let again = async {
+                match wait {
+                    Some(wait) => sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.unrecorded.notified() => {}
+                () = again => {}
+            }
         }
     }
 
-    async fn record_all(&self, stop: &CancellationToken) {
-        let mut pause = TIMER_TICK;
-        while !stop.is_cancelled() {
-            pause = match self.ledger.unrecorded(self.shard).await {
-                Ok(closed) if closed.is_empty() => return,
-                Ok(closed) => {
-                    let recordings =
-                        closed.into_iter().map(|auction| (auction.clone(), self.record(auction)));
-                    if each(recordings).await.is_ok() {
-                        continue;
-                    }
-                    // Nobody waits for a record as for the hammer: a troubled catalogue is left alone.
-                    RETRY_PAUSE_MAX / 4
-                }
-                Err(error) => backed_off(pause, RETRY_PAUSE_MAX, &error.into()),
-            };
-            stop.run_until_cancelled(sleep(pause)).await;
-        }
+    /// Records what there is. Gives whether there was anything to be recorded now.
+    async fn record_some(&self) -> Result<bool, TimerError> {
+        let skipped = self.skipped.now();
+        let most = DUE_AUCTIONS_MAX + skipped.len();
+        let mut closed = self.ledger.unrecorded(self.shard, most).await?;
+        closed.retain(|auction| !skipped.contains(auction));
+        let any = !closed.is_empty();
+        let recordings = closed.into_iter().map(|auction| (auction.clone(), self.record(auction)));
+        each(&self.skipped, recordings).await;
+        Ok(any)
     }
 
     async fn record(&self, auction: AuctionId) -> Result<bool, TimerError> {

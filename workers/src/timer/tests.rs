@@ -42,6 +42,7 @@ impl Bench {
             shard: 0,
             ledger: ledger.clone(),
             lateness: Arc::new(Lateness::new()),
+            skipped: Arc::new(Skipped::new(TIMER_TICK, CLOSE_PAUSE_MAX)),
             began: tokio::time::Instant::now(),
             unrecorded: Arc::default(),
         };

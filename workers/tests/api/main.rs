@@ -7,6 +7,7 @@ mod names;
 mod opening;
 mod people;
 mod settled;
+mod restored;
 mod world;
 
 use std::time::{Duration, Instant};

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::ledger::mailboxes::Bounds;
-use crate::limits::REDIS_RESPONSE_MAX;
+use crate::limits::{DUE_AUCTIONS_MAX, REDIS_RESPONSE_MAX};
 use crate::redis::shard::{Slot, slot};
 
 /// More than nodes, so that each node has several.
@@ -108,8 +108,8 @@ async fn auctions_at_different_nodes_open_take_bids_and_close() {
     }
     let mut unrecorded = Vec::new();
     for shard in ledger.shards() {
-        let found = ledger.unrecorded(shard).await.unwrap();
-        assert_eq!(ledger.look(shard).await.unwrap().unrecorded, !found.is_empty());
+        let found = ledger.unrecorded(shard, DUE_AUCTIONS_MAX).await.unwrap();
+        assert_eq!(ledger.look(shard, DUE_AUCTIONS_MAX).await.unwrap().unrecorded, !found.is_empty());
         unrecorded.extend(found);
     }
     ids.sort_by_key(ToString::to_string);
@@ -119,7 +119,7 @@ async fn auctions_at_different_nodes_open_take_bids_and_close() {
         ledger.result_recorded(id).await.unwrap();
     }
     for shard in ledger.shards() {
-        assert!(ledger.unrecorded(shard).await.unwrap().is_empty());
+        assert!(ledger.unrecorded(shard, DUE_AUCTIONS_MAX).await.unwrap().is_empty());
     }
 }
 
@@ -152,7 +152,7 @@ async fn a_frozen_node_holds_up_no_auction_of_the_others_and_goes_on_afterwards(
             late.push(took);
         }
         assert!(late.len() <= 5, "bids waited for the lost node: {late:?} of {n}");
-        nodes.ledger.look(nodes.redis.shards.of(&kept.id)).await.unwrap();
+        nodes.ledger.look(nodes.redis.shards.of(&kept.id), DUE_AUCTIONS_MAX).await.unwrap();
         nodes.ledger.ping().await.unwrap();
     }
     assert!(!callers.is_empty() && callers.try_join_next().is_none(), "the lost node answered");
