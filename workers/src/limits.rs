@@ -160,6 +160,9 @@ pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for a connection to an AWS service.
 pub(crate) const AWS_CONNECT_MAX: Duration = Duration::from_secs(2);
 /// Longest send to SQS, retries included. Bids wait for it, and they wait at most 3 s.
+/// How often samples of histograms are sorted into their buckets: each takes 16 bytes until then, which is
+/// some megabytes at the most requests there are.
+pub(crate) const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 pub(crate) const SQS_SEND_MAX: Duration = Duration::from_secs(3);
 /// Longest receive from SQS, retries included; a third of it is more than a poll takes.
 pub(crate) const SQS_RECEIVE_MAX: Duration = Duration::from_secs(30);

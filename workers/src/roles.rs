@@ -19,7 +19,7 @@ use crate::chat::{self, Archive, Chat, Mutes, Outgoing};
 use crate::config::Config;
 use crate::ledger::keys::Outlet;
 use crate::ledger::{self, Ledger, Wakes};
-use crate::limits::WAKE_SILENCE_MAX;
+use crate::limits::{METRICS_UPKEEP, WAKE_SILENCE_MAX};
 use crate::notify::{self, Directory, Links, Notifications, Post};
 use crate::redis::{Redis, connect};
 use crate::relay::{self, EventQueue};
@@ -69,6 +69,8 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let address = listener.local_addr().context("cannot tell the address")?;
 
     let (mut tasks, mut serving) = (Tasks::default(), Tasks::default());
+    let keeping = telemetry::keep_up(metrics.clone(), METRICS_UPKEEP, worker.stop.clone());
+    tasks.start("upkeep of metrics", keeping);
     worker.follow_redis(&mut tasks);
     if plays(Role::Api) {
         worker.watch_room(&mut tasks);
