@@ -70,7 +70,11 @@ fn close(state: &Auction, cause: CloseCause, now: Timestamp) -> Result<Vec<Event
     match (&state.phase, cause) {
         (Phase::Closed { .. }, _) => Ok(Vec::new()),
         (Phase::Scheduled, _) | (Phase::Paused { .. }, CloseCause::Time) => Err(Refusal::NotLive),
-        (Phase::Live { .. }, CloseCause::Time) if state.closes_at().is_some_and(|at| now < at) => {
+        // In the grace bids that were on their way still count, and no hammer cuts them off.
+        (Phase::Live { ends_at }, cause)
+            if state.closes_at().is_some_and(|at| now < at)
+                && (cause == CloseCause::Time || now >= *ends_at) =>
+        {
             Err(Refusal::NotEnded)
         }
         (Phase::Live { .. } | Phase::Paused { .. }, _) => {

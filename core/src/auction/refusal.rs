@@ -45,7 +45,7 @@ pub enum Refusal {
     /// It is over.
     #[error("the auction is closed")]
     Closed,
-    /// A close for time that came before the end.
+    /// A close for time that came before the end, or the hammer in the grace after it.
     #[error("the auction has not ended yet")]
     NotEnded,
 }

@@ -141,15 +141,17 @@ impl Auction {
         self.ends_at().map(|ends_at| ends_at.plus_ms(self.terms.grace_ms))
     }
 
-    /// The first instant at which `command`, decided on this state, would come too late: the end, but
-    /// for a bid that reached the edge before it the end of the grace. Whoever commits the decision
-    /// later than that decides again.
+    /// The first instant at which `command`, decided on this state at `now`, would come too late: the
+    /// end, but for a bid that reached the edge before it the end of the grace. Whoever commits the
+    /// decision later than that decides again.
     #[must_use]
-    pub fn not_after(&self, command: &Command) -> Option<Timestamp> {
+    pub fn not_after(&self, command: &Command, now: Timestamp) -> Option<Timestamp> {
         let before_end = |at: Timestamp| self.ends_at().is_some_and(|ends_at| at < ends_at);
         match command {
             Command::Bid(bid) if bid.arrived_at.is_some_and(before_end) => self.closes_at(),
             Command::Bid(_) | Command::Pause | Command::Cancel => self.ends_at(),
+            // After the end it waits for the grace.
+            Command::Close(CloseCause::Hammer) if before_end(now) => self.ends_at(),
             Command::Open(_) | Command::Resume | Command::Close(_) => None,
         }
     }

@@ -89,7 +89,7 @@ fn open() -> Operation {
 }
 
 fn close() -> Operation {
-    driving("Close an auction", "The hammer, before the time is up.")
+    driving("Close an auction", "The hammer, before the time is up. In the grace after it bids may still count: refused then.")
 }
 
 fn cancel() -> Operation {

@@ -95,7 +95,7 @@ pub(super) fn draft<'a>(
         match decide(&draft.after, command, now) {
             Err(refusal) => draft.answers.push(Answer::Refused(refusal)),
             Ok(events) => {
-                let limits = [draft.not_after, draft.after.not_after(command)];
+                let limits = [draft.not_after, draft.after.not_after(command, now)];
                 draft.not_after = limits.into_iter().flatten().min();
                 draft.not_before = draft.not_before.max(draft.after.not_before(command));
                 for event in &events {

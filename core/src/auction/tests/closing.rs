@@ -113,6 +113,25 @@ fn closing_for_time_waits_for_the_end_it_closes_on() {
 }
 
 #[test]
+fn the_hammer_in_the_grace_cuts_no_bid_off_that_still_counts() {
+    let hammer = Command::Close(CloseCause::Hammer);
+    let mut state = live(Terms { grace_ms: 500, ..terms() });
+    let end = at(DURATION_MS);
+    assert_eq!(state.not_after(&hammer, at(DURATION_MS - 1)), Some(end), "decided in time");
+    assert_eq!(state.not_after(&hammer, at(DURATION_MS + 500)), None, "decided after the grace");
+    for ms in [DURATION_MS, DURATION_MS + 499] {
+        assert_eq!(run(&mut state, &hammer, at(ms)), Err(Refusal::NotEnded), "{ms}");
+    }
+    let Command::Bid(mut bid) = bid_by("ann", 100, 100) else { unreachable!("it is a bid") };
+    bid.arrived_at = Some(at(DURATION_MS - 1));
+    let mut open = state.clone();
+    assert!(run(&mut open, &Command::Bid(bid), at(DURATION_MS + 499)).is_ok());
+    run(&mut state, &hammer, at(DURATION_MS + 500)).unwrap();
+    let mut before = live(Terms { grace_ms: 500, ..terms() });
+    run(&mut before, &hammer, at(DURATION_MS - 1)).unwrap();
+}
+
+#[test]
 fn below_the_reserve_and_without_bids_it_is_unsold() {
     let hammer = Command::Close(CloseCause::Hammer);
     let mut state = live(Terms { reserve_price: Some(amount(500)), ..terms() });

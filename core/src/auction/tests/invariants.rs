@@ -152,6 +152,7 @@ proptest! {
             }
             check_step(&before, &state)?;
             check_the_least_is_taken(&state, now)?;
+            check_no_close_while_bids_count(&state)?;
         }
         prop_assert_eq!(replay(&log), Some(state.clone()), "replay equals live");
         let text = serde_json::to_string(&state).unwrap();
@@ -164,7 +165,8 @@ proptest! {
         prop_assert_eq!(replayed, text, "bit for bit, also from the log as stored");
 
         let bought = bought_now(&log, &terms);
-        let _refused_when_closed = run(&mut state, &Command::Close(CloseCause::Hammer), now);
+        let over = state.closes_at().map_or(now, |at| now.max(at));
+        let _refused_when_closed = run(&mut state, &Command::Close(CloseCause::Hammer), over);
         check_winner(&state, &accepted, bought)?;
     }
 }
@@ -248,6 +250,29 @@ fn check_the_least_is_taken(state: &Auction, now: Timestamp) -> Result<(), TestC
     if let (true, Some(least)) = (in_time, state.minimum_next()) {
         let taken = decide(state, &bid_by("eve", least.minor(), least.minor()), now);
         prop_assert!(taken.is_ok(), "the least next bid is refused: {:?}", taken);
+    }
+    Ok(())
+}
+
+/// As long as a bid that arrived in time is accepted after the end, nothing else ends the auction.
+fn check_no_close_while_bids_count(state: &Auction) -> Result<(), TestCaseError> {
+    let (Phase::Live { ends_at }, Some(least)) = (&state.phase, state.minimum_next()) else {
+        return Ok(());
+    };
+    let Command::Bid(mut bid) = bid_by("eve", least.minor(), least.minor()) else {
+        return Err(TestCaseError::fail("it is a bid"));
+    };
+    bid.arrived_at = Some(Timestamp::from_ms(ends_at.as_ms() - 1));
+    let bid = Command::Bid(bid);
+    for now in (0..state.terms.grace_ms.max(1) + 1).step_by(50).map(|ms| ends_at.plus_ms(ms)) {
+        if decide(state, &bid, now).is_err() {
+            continue;
+        }
+        for cause in [CloseCause::Time, CloseCause::Hammer] {
+            let closed = decide(state, &Command::Close(cause), now);
+            prop_assert_eq!(closed, Err(Refusal::NotEnded), "{:?} cuts a bid off", cause);
+        }
+        prop_assert_eq!(decide(state, &Command::Cancel, now), Err(Refusal::TimeUp));
     }
     Ok(())
 }
