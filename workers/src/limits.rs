@@ -26,6 +26,9 @@ pub(crate) const CACHED_IDS_MAX: usize = 20_000;
 pub(crate) const CACHE_AGE_MAX: Duration = Duration::from_secs(1);
 /// Age at which the offset to the Redis clock is measured again: quartz drifts < 0.1 ms in 1 s.
 pub(crate) const CLOCK_AGE_MAX: Duration = Duration::from_secs(1);
+/// How often the server's clock is asked for what goes by seconds: quartz drifts < 5 ms in so long, and a
+/// machine that was suspended is right again after it.
+pub(crate) const ROUGH_CLOCK_EVERY: Duration = Duration::from_secs(30);
 /// How far a decision's time may be from Redis's when it is committed, in milliseconds. A batch
 /// commits within a few; a worker that was frozen in between has to decide again.
 pub(crate) const SKEW_MS_MAX: u64 = 500;
@@ -141,11 +144,8 @@ pub(crate) const OPENING_LAG: Duration = Duration::from_millis(5);
 /// Auctions opened or recorded at once by one worker, or closed in one shard; each waits on Redis and
 /// PostgreSQL, not on the CPU.
 pub(crate) const AUCTIONS_AT_ONCE_MAX: usize = 16;
-/// Due auctions handled in one look at one shard.
+/// Due auctions handled in one look at one shard, besides those that are left alone for now.
 pub(crate) const DUE_AUCTIONS_MAX: usize = 100;
-
-// ---- process ------------------------------------------------------------------------------------
-
 /// Auctions of one list that are left alone for now because something failed with them, at most: each
 /// look reads over them, which is some 60 bytes each. With more, the last ones are tried at every look.
 pub(crate) const SKIPPED_AUCTIONS_MAX: usize = 1_000;
@@ -155,14 +155,17 @@ pub(crate) const CLOSE_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Longest pause between two tries to open an auction or to record its result. So much later it is done
 /// when the trouble has passed; and a thousand in trouble make a hundred tries a second.
 pub(crate) const FOLLOW_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+// ---- process ------------------------------------------------------------------------------------
+
 /// Longest a role may take to finish what it has at hand after SIGTERM.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
-/// Longest wait for a connection to an AWS service.
-pub(crate) const AWS_CONNECT_MAX: Duration = Duration::from_secs(2);
-/// Longest send to SQS, retries included. Bids wait for it, and they wait at most 3 s.
 /// How often samples of histograms are sorted into their buckets: each takes 16 bytes until then, which is
 /// some megabytes at the most requests there are.
 pub(crate) const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+/// Longest wait for a connection to an AWS service.
+pub(crate) const AWS_CONNECT_MAX: Duration = Duration::from_secs(2);
+/// Longest send to SQS, retries included. Bids wait for it, and they wait at most 3 s.
 pub(crate) const SQS_SEND_MAX: Duration = Duration::from_secs(3);
 /// Longest receive from SQS, retries included; a third of it is more than a poll takes.
 pub(crate) const SQS_RECEIVE_MAX: Duration = Duration::from_secs(30);
@@ -358,8 +361,12 @@ pub(crate) const REQUESTS_AT_ONCE_MAX: usize = 4_096;
 /// The edge's assertion in bytes: the longest path and query take some 7,000. An edge of an earlier
 /// release sends all of somebody's groups, too: in a token of 8 KB.
 pub(crate) const ASSERTION_BYTES_MAX: usize = 32_768;
-/// Clock difference allowed between the edge and a worker, in seconds. Both keep time by NTP.
+/// Clock difference allowed between the edge and Redis, in seconds. Both keep time by NTP.
 pub(crate) const ASSERTION_SKEW_S: u64 = 5;
+/// How far a worker's own clock may be from Redis's for Redis's to be believed, in seconds. A clock that
+/// NTP has lost is seldom off by more; beyond it nobody can tell which of the two is, and the worker goes
+/// by its own.
+pub(crate) const CLOCKS_APART_S_MAX: u64 = 60;
 /// Times a change of an auction is laid over what others made of it meanwhile, before answering "busy".
 pub(crate) const EDIT_ATTEMPTS_MAX: u32 = 5;
 /// What `Retry-After` says, in seconds.

@@ -152,6 +152,7 @@ impl Worker {
     }
 
     fn follow_redis(&self, tasks: &mut Tasks) {
+        tasks.start("clock", self.ledger.clone().keep_time(self.stop.clone()));
         tasks.start("topology", self.redis.connection.clone().follow(self.stop.clone()));
         let (redis, wakes) = (self.redis.clone(), self.wakes.clone());
         let listening = ledger::listen(redis, wakes, WAKE_SILENCE_MAX, self.stop.clone());

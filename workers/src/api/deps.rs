@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use gavel_core::ids::RegionCode;
 
-use super::identity::Verifier;
+use super::identity::{Verifier, agreed_s, own_s};
 use crate::catalog::Catalog;
 use crate::chat::Chat;
 use crate::config::Config;
@@ -74,7 +74,10 @@ impl Deps {
             region: config.region.clone(),
             require_seller_group: config.require_seller_group,
         };
+        let (clock, key) = (ledger.clone(), &config.edge_key);
+        let clock = Arc::new(move || agreed_s(clock.roughly_now(), own_s()));
         Self {
+            verifier: Verifier::new(key, config.edge_key_previous.as_ref(), clock),
             ledger,
             notifications: Notifications::new(&catalog),
             links: Links::of(config),
@@ -87,7 +90,6 @@ impl Deps {
             chat: people.chat,
             video,
             policy: Arc::new(policy),
-            verifier: Verifier::new(&config.edge_key, config.edge_key_previous.as_ref()),
             metrics: Arc::new(metrics),
         }
     }

@@ -29,14 +29,18 @@ use jwt_simple::prelude::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::problem::ApiError;
-use crate::limits::{ASSERTION_BYTES_MAX, ASSERTION_SKEW_S};
+use crate::limits::{ASSERTION_BYTES_MAX, ASSERTION_SKEW_S, CLOCKS_APART_S_MAX};
 use crate::users::{Roster, Standing, UsersError};
 
 /// Checks assertions. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Verifier {
     keys: Arc<[HS256Key]>,
+    clock: SecondsClock,
 }
+
+/// A clock, in seconds since the epoch.
+pub(super) type SecondsClock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// Why an assertion does not hold; for the log. The caller only learns that it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,10 +59,16 @@ pub(super) enum NotVouchedFor {
 
 impl Verifier {
     /// A verifier for two keys, so that the key can be rotated: first the workers learn the new one
-    /// as `current`, then the edge does, then `previous` goes.
-    pub(super) fn new(current: &SecretString, previous: Option<&SecretString>) -> Self {
+    /// as `current`, then the edge does, then `previous` goes. Whether an assertion is fresh is measured
+    /// by `clock`, see [`agreed_s`].
+    pub(super) fn new(
+        current: &SecretString,
+        previous: Option<&SecretString>,
+        clock: SecondsClock,
+    ) -> Self {
         let key = |secret: &SecretString| HS256Key::from_bytes(secret.expose_secret().as_bytes());
-        Self { keys: [Some(current), previous].into_iter().flatten().map(key).collect() }
+        let keys = [Some(current), previous].into_iter().flatten().map(key).collect();
+        Self { keys, clock }
     }
 
     /// The assertion in `headers`, if it is of this request, as far as the body does not matter.
@@ -111,7 +121,8 @@ pub(super) async fn identify(
     next: Next,
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let verified = verifier.verify(&parts.headers, &parts.method, &parts.uri, now_s());
+    let now_s = (verifier.clock)();
+    let verified = verifier.verify(&parts.headers, &parts.method, &parts.uri, now_s);
     let assertion = verified.map_err(refuse)?;
     let body = read_body(&parts, body).await?;
     if body_digest(&body) != assertion.body_sha256 {
@@ -177,10 +188,17 @@ fn refuse(reason: NotVouchedFor) -> ApiError {
     ApiError::refused(Code::Unauthenticated, "requests come through the edge")
 }
 
-/// Seconds since the epoch on this worker's clock. Only assertions are measured by it; auctions go by
-/// the ledger's.
-fn now_s() -> u64 {
+/// Seconds since the epoch on this worker's own clock.
+pub(super) fn own_s() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
+}
+
+/// The time by which assertions are judged: the ledger's, which all workers share, so that none refuses
+/// everybody because its own clock is off. Without it, or where it is off by more than a worker's clock
+/// ever should be, the worker's own.
+pub(super) fn agreed_s(ledgers: Option<Timestamp>, own_s: u64) -> u64 {
+    let ledgers_s = ledgers.and_then(|at| u64::try_from(at.as_ms() / 1_000).ok());
+    ledgers_s.filter(|at| at.abs_diff(own_s) <= CLOCKS_APART_S_MAX).unwrap_or(own_s)
 }
 
 /// Whoever asks, signed in or not.

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gavel_core::time::Timestamp;
 
@@ -17,13 +17,35 @@ use crate::redis::Shard;
 /// The offset of each shard to its Redis time.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
-    samples: Mutex<HashMap<Shard, (Instant, Timestamp)>>,
+    samples: Mutex<Samples>,
 }
+
+#[derive(Debug, Default)]
+struct Samples {
+    of_shards: HashMap<Shard, Sample>,
+    latest: Option<Sample>,
+}
+
+/// When a reply came, and what time it told.
+type Sample = (Instant, Timestamp);
 
 impl Clock {
     /// Notes that the node of `shard` said `redis_now` just now.
     pub(super) fn note(&self, shard: Shard, redis_now: Timestamp) {
-        self.lock().insert(shard, (Instant::now(), redis_now));
+        let (sample, mut samples) = ((Instant::now(), redis_now), self.lock());
+        samples.of_shards.insert(shard, sample);
+        samples.latest = Some(sample);
+    }
+
+    /// Notes that some node said `redis_now` just now.
+    pub(super) fn note_any(&self, redis_now: Timestamp) {
+        self.lock().latest = Some((Instant::now(), redis_now));
+    }
+
+    /// Redis time by the last sample of any node, however old. For what goes by seconds.
+    pub(super) fn roughly(&self) -> Option<Timestamp> {
+        let (taken, redis_now) = self.lock().latest?;
+        Some(later(redis_now, taken.elapsed()))
     }
 
     /// Redis time: from the last sample while it is recent, else asked for.
@@ -37,14 +59,17 @@ impl Clock {
     }
 
     fn recent(&self, shard: Shard) -> Option<Timestamp> {
-        let (taken, redis_now) = *self.lock().get(&shard)?;
+        let (taken, redis_now) = *self.lock().of_shards.get(&shard)?;
         let age = taken.elapsed();
-        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        (age <= CLOCK_AGE_MAX).then(|| redis_now.plus_ms(age_ms))
+        (age <= CLOCK_AGE_MAX).then(|| later(redis_now, age))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Shard, (Instant, Timestamp)>> {
+    fn lock(&self) -> MutexGuard<'_, Samples> {
         // Samples are plain copies: a panic elsewhere cannot leave one half written.
         self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.plus_ms(u64::try_from(by.as_millis()).unwrap_or(u64::MAX))
 }

@@ -27,6 +27,7 @@ use gavel_core::ids::{AuctionId, BidId, UserId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::{BidReceipt, Level, settled_at};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use self::batch::Answer;
 use self::clock::Clock;
@@ -34,7 +35,7 @@ use self::mailboxes::{Bounds, Mailboxes};
 use self::room::Room;
 use self::sequencer::Job;
 use self::store::Store;
-use crate::limits::DECISION_MAX;
+use crate::limits::{DECISION_MAX, ROUGH_CLOCK_EVERY};
 use crate::redis::{Redis, Shard};
 
 pub use self::error::LedgerError;
@@ -178,6 +179,23 @@ impl Ledger {
     pub async fn now_of(&self, auction: &AuctionId) -> Result<Timestamp, LedgerError> {
         let shard = self.inner.store.shard(auction);
         Ok(self.inner.clock.now(&self.inner.store, shard).await?)
+    }
+
+    /// The server's clock by what was last heard of it, without asking: right to a second. `None` before
+    /// anything was heard.
+    pub(crate) fn roughly_now(&self) -> Option<Timestamp> {
+        self.inner.clock.roughly()
+    }
+
+    /// Keeps [`Ledger::roughly_now`] right until `stop`, also where nothing else asks for the time.
+    pub(crate) async fn keep_time(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.now().await {
+                Ok(now) => self.inner.clock.note_any(now),
+                Err(error) => tracing::debug!(?error, "the time is not known anew"),
+            }
+            stop.run_until_cancelled(tokio::time::sleep(ROUGH_CLOCK_EVERY)).await;
+        }
     }
 
     /// Whether a request about `auction` with this id is seen for the first time in the life of its
