@@ -13,8 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::LogFormat;
 
 /// Upper ends of the buckets of anything in seconds: what is good, up to what a request may take.
-const SECONDS: [f64; 12] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 7.0];
+const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 7.0];
 /// Of the jobs in a batch: up to the most there can be.
 const JOBS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 

@@ -242,7 +242,10 @@ async fn an_auction_that_was_never_opened_is_cancelled_once() {
     let now = Timestamp::from_ms(1_000);
     catalog.begin_opening(&id, OpenCause::Seller, now).await.unwrap();
     assert_eq!(catalog.get(&id).await.unwrap().status, Status::Closed, "it is not opened any more");
-    assert_eq!(catalog.due_to_open(Timestamp::from_ms(i64::MAX), &HashSet::new()).await.unwrap(), []);
+    assert_eq!(
+        catalog.due_to_open(Timestamp::from_ms(i64::MAX), &HashSet::new()).await.unwrap(),
+        []
+    );
 }
 
 #[tokio::test]

@@ -21,7 +21,9 @@ use super::{TimerError, backed_off, each, spread};
 use crate::catalog::{Catalog, DueToOpen};
 use crate::ledger::{Ledger, LedgerError};
 use crate::lifecycle::{self, OpenError};
-use crate::limits::{DUE_AUCTIONS_MAX, OPENING_LAG, OPENING_NET, OPENING_SPREAD, OPENING_TICK, RETRY_PAUSE_MAX};
+use crate::limits::{
+    DUE_AUCTIONS_MAX, OPENING_LAG, OPENING_NET, OPENING_SPREAD, OPENING_TICK, RETRY_PAUSE_MAX,
+};
 
 /// Opens until `stop`.
 pub(super) async fn run(

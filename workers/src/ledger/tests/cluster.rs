@@ -109,7 +109,10 @@ async fn auctions_at_different_nodes_open_take_bids_and_close() {
     let mut unrecorded = Vec::new();
     for shard in ledger.shards() {
         let found = ledger.unrecorded(shard, DUE_AUCTIONS_MAX).await.unwrap();
-        assert_eq!(ledger.look(shard, DUE_AUCTIONS_MAX).await.unwrap().unrecorded, !found.is_empty());
+        assert_eq!(
+            ledger.look(shard, DUE_AUCTIONS_MAX).await.unwrap().unrecorded,
+            !found.is_empty()
+        );
         unrecorded.extend(found);
     }
     ids.sort_by_key(ToString::to_string);
