@@ -167,8 +167,9 @@ pub(crate) const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 pub(crate) const AWS_CONNECT_MAX: Duration = Duration::from_secs(2);
 /// Longest send to SQS, retries included. Bids wait for it, and they wait at most 3 s.
 pub(crate) const SQS_SEND_MAX: Duration = Duration::from_secs(3);
-/// Longest receive from SQS, retries included; a third of it is more than a poll takes.
-pub(crate) const SQS_RECEIVE_MAX: Duration = Duration::from_secs(30);
+/// Longest receive from SQS, retries included; a third of it, which one try may take, is more than a poll
+/// with [`SQS_CALL_MAX`] on top.
+pub(crate) const SQS_RECEIVE_MAX: Duration = Duration::from_secs(75);
 /// Longest call to DynamoDB, retries included; the API answers within 7 s.
 pub(crate) const DYNAMODB_CALL_MAX: Duration = Duration::from_secs(5);
 /// Shards a deployment may have; each costs a relay task.
@@ -284,9 +285,10 @@ pub(crate) const CONSUMERS: usize = 4;
 
 // ---- queue --------------------------------------------------------------------------------------
 
-/// How long one receive waits for messages, in seconds. Short, because a poll whose caller dies may
-/// still be handed messages, and a stop waits for it.
-pub(crate) const RECEIVE_WAIT_S: i32 = 2;
+/// How long one receive waits for messages, in seconds: SQS's longest, since each receive of an empty
+/// queue costs as much as one of a full one. A stop does not wait for it; messages that were on their way
+/// to it come again after [`MESSAGE_HIDDEN_S`].
+pub(crate) const RECEIVE_WAIT_S: i32 = 20;
 /// Longest wait for an answer of SQS beyond [`RECEIVE_WAIT_S`].
 pub(crate) const SQS_CALL_MAX: Duration = Duration::from_secs(3);
 /// How long received messages stay hidden from others, in seconds. One attempt to handle them takes

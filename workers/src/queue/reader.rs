@@ -69,9 +69,10 @@ impl<H: Handler> Worker<H> {
             if self.stop.is_cancelled() {
                 return;
             }
-            // Not given up when told to stop: what it may bring would stay hidden from everybody.
-            let received = self.queue.receive().await;
+            // Given up when told to stop, which cannot wait so long: what it would have brought comes again.
+            let received = self.stop.run_until_cancelled(self.queue.receive()).await;
             drop(waiting);
+            let Some(received) = received else { return };
             match received {
                 Ok(received) => {
                     (pause, empty) = (HOLD_PAUSE_MIN, received.is_empty());

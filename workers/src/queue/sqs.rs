@@ -56,7 +56,7 @@ impl Queue {
         Self { client, url }
     }
 
-    /// At most ten messages, after a short wait for the first.
+    /// At most ten messages, after a wait of at most [`RECEIVE_WAIT_S`] for the first.
     pub(super) async fn receive(&self) -> Result<Vec<Received>, QueueError> {
         let batch = i32::try_from(SQS_BATCH_MESSAGES_MAX).unwrap_or(i32::MAX);
         let call = self

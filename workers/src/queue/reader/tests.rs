@@ -153,3 +153,30 @@ async fn a_queue_at_rest_is_asked_by_one_reader_and_a_full_one_by_all() {
     polls(8 + 4 * READERS).await;
     stop.cancel();
 }
+
+/// A queue that stays empty, and how long it was asked to wait.
+async fn empty(
+    State(asked): State<tokio::sync::mpsc::Sender<u64>>,
+    body: axum::body::Bytes,
+) -> Json<Value> {
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let wait_s = body["WaitTimeSeconds"].as_u64().unwrap();
+    asked.send(wait_s).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(wait_s)).await;
+    Json(json!({}))
+}
+
+#[tokio::test]
+async fn an_empty_queue_is_polled_as_seldom_as_may_be_and_a_stop_does_not_wait_for_it() {
+    let (told, mut asked) = tokio::sync::mpsc::channel(8);
+    let mut tasks = JoinSet::new();
+    let router = axum::Router::new().route("/", post(empty)).with_state(told);
+    let queue = serve(router, &mut tasks).await;
+    let (stop, mut reading) = (CancellationToken::new(), JoinSet::new());
+    reading.spawn(Reader::new(queue, Slow::default(), 3).run(stop.clone()));
+    assert_eq!(asked.recv().await, Some(20), "SQS's longest");
+    let stopped = Instant::now();
+    stop.cancel();
+    reading.join_all().await;
+    assert!(stopped.elapsed() < Duration::from_secs(5), "{:?}", stopped.elapsed());
+}
