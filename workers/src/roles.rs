@@ -8,6 +8,7 @@ mod tasks;
 
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
+use redis::ErrorKind;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -140,6 +141,15 @@ impl Worker {
         let redis = connecting.await.context("cannot connect to Redis")?;
         let (catalog, answer) = connect_catalog(&config).await?;
         if let Err(error) = answer {
+        match redis.agree_on_shards().await {
+            Err(error) if error.kind() == ErrorKind::InvalidClientConfig => {
+                return Err(error).context("GAVEL_SHARDS must be the same for all workers");
+            }
+            Err(error) => {
+                tracing::warn!(?error, "starting without having compared the number of shards");
+            }
+            Ok(()) => {}
+        }
             // Bids and closings do without it, and a worker that would not start could take none.
             tracing::warn!(?error, "PostgreSQL does not answer; starting without it");
         }

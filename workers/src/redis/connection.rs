@@ -10,7 +10,8 @@ use std::sync::Arc;
 use redis::aio::PubSub;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisResult, from_redis_value,
+    Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisResult,
+    from_redis_value,
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::Cluster;
 use super::error::{refused, timed_out};
 use super::node::Node;
-use super::shard::{Shard, Shards, slot};
+use super::shard::{Shard, Shards, key, slot};
 use crate::limits::{REDIS_CALL_MAX, REDIS_CONNECT_MAX, REDIS_RESPONSE_MAX};
 
 /// A connected Redis, and how keys are spread on it.
@@ -26,6 +27,31 @@ use crate::limits::{REDIS_CALL_MAX, REDIS_CONNECT_MAX, REDIS_RESPONSE_MAX};
 pub(crate) struct Redis {
     pub(crate) connection: Connection,
     pub(crate) shards: Shards,
+}
+
+impl Redis {
+    /// Sees to it that all workers spread auctions over equally many shards: the first one notes how many,
+    /// and whoever has another number is refused. It would look for auctions where they are not.
+    pub(crate) async fn agree_on_shards(&self) -> RedisResult<()> {
+        const NOTED: Shard = 0;
+        let (key, ours) = (key(NOTED, "shards"), self.shards.count());
+        // Asked first: a Redis that is full refuses to set even what is there.
+        let noted: Option<u16> = self.connection.query(NOTED, redis::cmd("GET").arg(&key)).await?;
+        let noted = match noted {
+            Some(noted) => noted,
+            None => {
+                let mut note = redis::cmd("SET");
+                note.arg(&key).arg(ours).arg("NX");
+                let _first: Option<String> = self.connection.query(NOTED, &note).await?;
+                self.connection.query(NOTED, redis::cmd("GET").arg(&key)).await?
+            }
+        };
+        if noted == ours {
+            return Ok(());
+        }
+        let told = format!("its auctions are in {noted} shards, and GAVEL_SHARDS is {ours}");
+        Err((ErrorKind::InvalidClientConfig, "this redis is used otherwise", told).into())
+    }
 }
 
 /// Connects, or tells why not. `urls` are separated by commas: of a cluster any of its nodes, which
@@ -146,4 +172,33 @@ fn info(url: &str) -> RedisResult<ConnectionInfo> {
     // quarter of an hour.
     let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(REDIS_RESPONSE_MAX);
     Ok(url.trim().into_connection_info()?.set_tcp_settings(tcp))
+}
+
+#[cfg(test)]
+mod tests {
+    use gavel_local::Port;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_counts_other_shards_than_the_first_worker_is_refused() {
+        let dir = std::env::temp_dir().join(format!("gavel-shards-{}", Uuid::now_v7()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let mut service = gavel_local::redis::service(&dir, &dir, Port::free().unwrap()).unwrap();
+        service.start().await.unwrap();
+        let url = gavel_local::redis::url(&service);
+        let agree =
+            async |shards| connect(&url, false, shards).await.unwrap().agree_on_shards().await;
+        agree(8).await.unwrap();
+        agree(8).await.unwrap();
+        let refused = agree(16).await.unwrap_err().to_string();
+        assert!(refused.contains("in 8 shards, and GAVEL_SHARDS is 16"), "{refused}");
+        // Full, it still tells.
+        let full = ["CONFIG", "SET", "maxmemory", "1"];
+        gavel_local::redis::ask::<String>(&service, &full).await.unwrap();
+        agree(8).await.unwrap();
+        assert!(agree(4).await.is_err());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 }
