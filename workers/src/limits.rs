@@ -374,6 +374,14 @@ pub(crate) const EDIT_ATTEMPTS_MAX: u32 = 5;
 /// What `Retry-After` says, in seconds.
 pub(crate) const RETRY_AFTER_S: u32 = 1;
 /// Longest wait for a dependency when asked for readiness; the edge waits 2 s for the answer.
+/// How long an auction that the catalogue knows not to be open is taken for that without asking again; the
+/// ledger is asked each time. So long a cancelled one may be said not to be live yet.
+pub(crate) const NOT_OPEN_KEPT: Duration = Duration::from_millis(250);
+/// Auctions of which that is remembered; some kilobytes each.
+pub(crate) const NOT_OPEN_AUCTIONS_MAX: usize = 1_000;
+/// Longest wait for the catalogue to hear what the ledger did to an auction and to tell its texts; with
+/// [`DECISION_MAX`] below [`REQUEST_MAX`].
+pub(crate) const FOLLOW_MAX: Duration = Duration::from_secs(3);
 pub(crate) const READY_MAX: Duration = Duration::from_secs(1);
 
 // ---- video --------------------------------------------------------------------------------------

@@ -1,25 +1,30 @@
 //! Opening, closing, cancelling, pausing and resuming: for its seller and for administrators.
 //!
 //! The ledger decides, then the catalogue follows. Asking again is always safe, and mends a
-//! catalogue that did not hear of the first time. An auction that was never handed to the ledger is
+//! catalogue that did not hear of the first time. What is open takes the catalogue neither to tell who
+//! may drive it nor to be driven. An auction that was never handed to the ledger is
 //! cancelled in the catalogue alone, by a conditional update.
 
 use axum::Json;
 use axum::extract::State;
-use gavel_core::auction::{CloseCause, Command, OpenCause, Outcome, Refusal};
-use gavel_core::ids::AuctionId;
-use gavel_core::wire::{ADMINISTRATORS, AuctionView, Code, Status};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use gavel_core::auction::{Auction, CloseCause, Command, OpenCause, Outcome, Refusal};
+use gavel_core::ids::{AuctionId, UserId};
+use gavel_core::wire::{ADMINISTRATORS, Code, StateView, Status};
+use tokio::time::timeout;
 
 use super::auctions::LOST;
 use super::identity::SignedIn;
 use super::path::AuctionPath;
 use super::problem::ApiError;
 use super::view::auction_view;
-use crate::catalog::{AuctionRecord, Catalog};
-use crate::ledger::{Ledger, LedgerError};
+use crate::catalog::{AuctionRecord, Catalog, CatalogError};
+use crate::ledger::Ledger;
 use crate::lifecycle::{self, OpenError};
+use crate::limits::FOLLOW_MAX;
 
-type Reply = Result<Json<AuctionView>, ApiError>;
+type Reply = Result<Response, ApiError>;
 
 /// `POST /v1/auctions/{id}/open`.
 pub(super) async fn open(
@@ -36,7 +41,7 @@ pub(super) async fn open(
         OpenError::Lost => LOST,
     })?;
     let now = ledger.now_of(&id).await?;
-    Ok(Json(auction_view(record, Some((&state, now)), Some(&caller.user))))
+    Ok(Json(auction_view(record, Some((&state, now)), Some(&caller.user))).into_response())
 }
 
 /// `POST /v1/auctions/{id}/close`: the hammer, before the time is up.
@@ -86,31 +91,54 @@ async fn drive(
     AuctionPath(id): AuctionPath,
     command: Command,
 ) -> Reply {
-    let record = permitted(&catalog, &id, &caller).await?;
-    if matches!(command, Command::Pause | Command::Resume)
-        && !ledger.first_use(&id, caller.request_id()).await?
-    {
-        // Replayed, it would undo what was done since. The others change nothing when asked again.
-        let live = ledger.state_and_time(&id).await?;
-        let live = live.as_ref().map(|(state, now)| (state, *now));
-        return Ok(Json(auction_view(record, live, Some(&caller.user))));
-    }
-    let mut driven = ledger.drive(&id, command.clone()).await;
-    if driven == Err(LedgerError::UnknownAuction) {
+    let Some(open) = ledger.state(&id).await? else {
+        let record = permitted(&catalog, &id, &caller).await?;
         if let Some(record) = drive_unopened(&catalog, &record, &command).await? {
-            return Ok(Json(auction_view(record, None, Some(&caller.user))));
+            return Ok(Json(auction_view(record, None, Some(&caller.user))).into_response());
         }
         // It is open: it may have been opened between the two looks.
-        driven = ledger.drive(&id, command).await;
-    }
-    let state = match driven {
-        Ok(state) => state,
-        Err(LedgerError::UnknownAuction) => return Err(LOST),
-        Err(error) => return Err(error.into()),
+        return match ledger.state(&id).await? {
+            Some(open) => drive_open(&catalog, &ledger, &caller, &open, command).await,
+            None => Err(LOST),
+        };
     };
-    lifecycle::follow(&catalog, &state).await?;
-    let now = ledger.now_of(&id).await?;
-    Ok(Json(auction_view(record, Some((&state, now)), Some(&caller.user))))
+    drive_open(&catalog, &ledger, &caller, &open, command).await
+}
+
+/// Drives an auction that the ledger has, which does not take the catalogue. Without it, the answer is
+/// the live state: what was asked for is done, and asking again tells the catalogue, too.
+async fn drive_open(
+    catalog: &Catalog,
+    ledger: &Ledger,
+    caller: &SignedIn,
+    open: &Auction,
+    command: Command,
+) -> Reply {
+    let id = &open.id;
+    permitted_by(&open.seller, caller)?;
+    // Replayed, it would undo what was done since. The others change nothing when asked again.
+    let replay = matches!(command, Command::Pause | Command::Resume)
+        && !ledger.first_use(id, caller.request_id()).await?;
+    let state = match replay {
+        true => ledger.state(id).await?.ok_or(LOST)?,
+        false => ledger.drive(id, command).await?,
+    };
+    let now = ledger.now_of(id).await?;
+    let record = async {
+        lifecycle::follow(catalog, &state).await?;
+        catalog.get(id).await
+    };
+    match timeout(FOLLOW_MAX, record).await {
+        Ok(Ok(record)) => {
+            let view = auction_view(record, Some((&state, now)), Some(&caller.user));
+            Ok(Json(view).into_response())
+        }
+        Ok(Err(error @ (CatalogError::NotFound | CatalogError::Broken(_)))) => Err(error.into()),
+        silent => {
+            tracing::warn!(auction = %id, ?silent, "done without the catalogue");
+            Ok((StatusCode::ACCEPTED, Json(StateView::of(&state, now))).into_response())
+        }
+    }
 }
 
 /// What becomes of an auction that the ledger does not have. `None`: it should have.
@@ -142,8 +170,14 @@ pub(super) async fn permitted(
     caller: &SignedIn,
 ) -> Result<AuctionRecord, ApiError> {
     let record = catalog.get(id).await?;
-    if record.seller != caller.user && !caller.is_in(ADMINISTRATORS) {
+    permitted_by(&record.seller, caller)?;
+    Ok(record)
+}
+
+/// Whether the caller may change what `seller` sells.
+fn permitted_by(seller: &UserId, caller: &SignedIn) -> Result<(), ApiError> {
+    if *seller != caller.user && !caller.is_in(ADMINISTRATORS) {
         return Err(ApiError::refused(Code::Forbidden, "only its seller may do this"));
     }
-    Ok(record)
+    Ok(())
 }

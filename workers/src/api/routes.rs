@@ -89,19 +89,26 @@ fn open() -> Operation {
 }
 
 fn close() -> Operation {
-    driving("Close an auction", "The hammer, before the time is up. In the grace after it bids may still count: refused then.")
+    let about = "The hammer, before the time is up. In the grace after it bids may still count: refused then.";
+    driven("Close an auction", about)
 }
 
 fn cancel() -> Operation {
-    driving("Cancel an auction", "It ends without a winner.")
+    driven("Cancel an auction", "It ends without a winner.")
 }
 
 fn pause() -> Operation {
-    driving("Pause an auction", "It takes no bids and its clock stops.")
+    driven("Pause an auction", "It takes no bids and its clock stops.")
 }
 
 fn resume() -> Operation {
-    driving("Resume an auction", "It has as much time left as before.")
+    driven("Resume an auction", "It has as much time left as before.")
+}
+
+/// What is open can be driven while the catalogue is out of reach.
+fn driven(summary: &'static str, about: &'static str) -> Operation {
+    let done = "Done, but the auction's texts cannot be shown now: its live state.";
+    driving(summary, about).answers::<StateView>(202, done)
 }
 
 fn driving(summary: &'static str, about: &'static str) -> Operation {
