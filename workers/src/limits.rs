@@ -180,6 +180,9 @@ pub(crate) const VIDEO_POOL_MAX: u32 = 100;
 
 // ---- catalog ------------------------------------------------------------------------------------
 
+/// Connections to PostgreSQL that the timer has to itself, made when needed, beside the configured ones: each
+/// opens some hundred auctions a second.
+pub(crate) const TIMER_CONNECTIONS_MAX: u32 = 3;
 /// Longest wait for a free connection to PostgreSQL; with [`CATALOG_QUERY_MAX`] inside the API's
 /// [`REQUEST_MAX`].
 pub(crate) const CATALOG_ACQUIRE_MAX: Duration = Duration::from_secs(2);
@@ -371,9 +374,6 @@ pub(crate) const ASSERTION_SKEW_S: u64 = 5;
 pub(crate) const CLOCKS_APART_S_MAX: u64 = 60;
 /// Times a change of an auction is laid over what others made of it meanwhile, before answering "busy".
 pub(crate) const EDIT_ATTEMPTS_MAX: u32 = 5;
-/// What `Retry-After` says, in seconds.
-pub(crate) const RETRY_AFTER_S: u32 = 1;
-/// Longest wait for a dependency when asked for readiness; the edge waits 2 s for the answer.
 /// How long an auction that the catalogue knows not to be open is taken for that without asking again; the
 /// ledger is asked each time. So long a cancelled one may be said not to be live yet.
 pub(crate) const NOT_OPEN_KEPT: Duration = Duration::from_millis(250);
@@ -382,6 +382,9 @@ pub(crate) const NOT_OPEN_AUCTIONS_MAX: usize = 1_000;
 /// Longest wait for the catalogue to hear what the ledger did to an auction and to tell its texts; with
 /// [`DECISION_MAX`] below [`REQUEST_MAX`].
 pub(crate) const FOLLOW_MAX: Duration = Duration::from_secs(3);
+/// What `Retry-After` says, in seconds.
+pub(crate) const RETRY_AFTER_S: u32 = 1;
+/// Longest wait for a dependency when asked for readiness; the edge waits 2 s for the answer.
 pub(crate) const READY_MAX: Duration = Duration::from_secs(1);
 
 // ---- video --------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ use crate::chat::{self, Archive, Chat, Mutes, Outgoing};
 use crate::config::Config;
 use crate::ledger::keys::Outlet;
 use crate::ledger::{self, Ledger, Wakes};
-use crate::limits::{METRICS_UPKEEP, WAKE_SILENCE_MAX};
+use crate::limits::{METRICS_UPKEEP, TIMER_CONNECTIONS_MAX, WAKE_SILENCE_MAX};
 use crate::notify::{self, Directory, Links, Notifications, Post};
 use crate::redis::{Redis, connect};
 use crate::relay::{self, EventQueue};
@@ -125,6 +125,8 @@ struct Worker {
     wakes: Wakes,
     ledger: Ledger,
     catalog: Catalog,
+    /// With connections of its own, so that no crowd of requests keeps auctions from opening.
+    timers_catalog: Catalog,
     /// One for all roles: it paces the process's calls of IVS.
     video: Video,
     /// Ends what takes requests.
@@ -139,8 +141,6 @@ impl Worker {
         let urls = config.redis_url.expose_secret();
         let connecting = connect(urls, config.redis_cluster, config.shards);
         let redis = connecting.await.context("cannot connect to Redis")?;
-        let (catalog, answer) = connect_catalog(&config).await?;
-        if let Err(error) = answer {
         match redis.agree_on_shards().await {
             Err(error) if error.kind() == ErrorKind::InvalidClientConfig => {
                 return Err(error).context("GAVEL_SHARDS must be the same for all workers");
@@ -150,15 +150,30 @@ impl Worker {
             }
             Ok(()) => {}
         }
+        let (catalog, answer) = connect_catalog(&config).await?;
+        if let Err(error) = answer {
             // Bids and closings do without it, and a worker that would not start could take none.
             tracing::warn!(?error, "PostgreSQL does not answer; starting without it");
         }
+        let url = config.database_url.expose_secret();
+        let timers_catalog = Catalog::new(url, TIMER_CONNECTIONS_MAX)?;
         let wakes = Wakes::new(&redis);
         let ledger = Ledger::new(&redis, wakes.clone(), config.acknowledge);
         let key = config.playback_key.as_ref().and_then(PlaybackKey::parse);
         let video = Video::new(&catalog, clients.ivs(), config.deployment.clone(), key);
         let (stop_api, stop) = (CancellationToken::new(), CancellationToken::new());
-        Ok(Self { config, clients, redis, wakes, ledger, catalog, video, stop_api, stop })
+        Ok(Self {
+            config,
+            clients,
+            redis,
+            wakes,
+            ledger,
+            catalog,
+            timers_catalog,
+            video,
+            stop_api,
+            stop,
+        })
     }
 
     fn follow_redis(&self, tasks: &mut Tasks) {
@@ -247,7 +262,7 @@ impl Worker {
     }
 
     fn timer(&self, serving: &mut Tasks) {
-        let (ledger, catalog) = (self.ledger.clone(), self.catalog.clone());
+        let (ledger, catalog) = (self.ledger.clone(), self.timers_catalog.clone());
         serving.start("timer", timer::run(ledger, catalog, self.stop_api.clone()));
     }
 

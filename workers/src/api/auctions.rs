@@ -20,6 +20,7 @@ use super::identity::{Caller, SignedIn};
 use super::path::AuctionPath;
 use super::problem::ApiError;
 use super::query::ListQuery;
+use super::unopened::Unopened;
 use super::view::auction_view;
 use crate::catalog::{Catalog, Filter, NewAuction};
 use crate::ledger::Ledger;
@@ -134,12 +135,13 @@ pub(super) async fn show(
 pub(super) async fn state(
     State(catalog): State<Catalog>,
     State(ledger): State<Ledger>,
+    State(unopened): State<Unopened>,
     _: Caller,
     AuctionPath(id): AuctionPath,
 ) -> Result<Json<StateView>, ApiError> {
     let (state, now) = match ledger.state_and_time(&id).await? {
         Some(seen) => seen,
-        None => match catalog.get(&id).await?.state() {
+        None => match unopened.look(&catalog, &id).await?.state() {
             Some(known) => (known, ledger.now_of(&id).await?),
             // It is open: it may have been opened between the two looks.
             None => ledger.state_and_time(&id).await?.ok_or(LOST)?,

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use gavel_core::auction::{Event, EventKind, PlaceBid, Refusal};
-use gavel_core::ids::{AuctionId, BidId, UserId};
+use gavel_core::ids::{BidId, UserId};
 use gavel_core::time::Timestamp;
 use gavel_core::wire::{
     BID_ID_HEADER, BidItem, BidReceipt, BidRequest, Code, Level, OwnBidItem, Page, Problem, Status,
@@ -19,7 +19,8 @@ use super::identity::{Caller, SignedIn};
 use super::path::{AuctionPath, BidPath};
 use super::problem::{ApiError, respond};
 use super::query::{BidQuery, PageQuery};
-use crate::catalog::Catalog;
+use super::unopened::{Known, Unopened};
+use crate::catalog::{AuctionRecord, Catalog};
 use crate::history::BidHistory;
 use crate::ledger::{Ledger, LedgerError};
 
@@ -44,6 +45,7 @@ pub(super) async fn place(
     State(ledger): State<Ledger>,
     State(catalog): State<Catalog>,
     State(history): State<History>,
+    State(unopened): State<Unopened>,
     caller: SignedIn,
     AuctionPath(auction): AuctionPath,
     body: Bytes,
@@ -60,7 +62,11 @@ pub(super) async fn place(
     };
     let mut placed = ledger.bid(&auction, bid.clone()).await;
     if placed == Err(LedgerError::UnknownAuction) {
-        if let Some(receipt) = elsewhere(&catalog, history.as_ref(), &auction, &bid).await? {
+        let record = match unopened.look(&catalog, &auction).await? {
+            Known::Scheduled(_) => return Err(Refusal::NotLive.into()),
+            Known::Record(record) => record,
+        };
+        if let Some(receipt) = elsewhere(*record, history.as_ref(), &bid).await? {
             return Ok(Json(receipt).into_response());
         }
         // It is open: it may have been opened between the two looks.
@@ -80,12 +86,10 @@ pub(super) async fn place(
 /// accepted bid still gets its receipt, as long as the history remembers it. `None`: nothing is known
 /// of the bid, and the catalogue holds the auction for open.
 async fn elsewhere(
-    catalog: &Catalog,
+    record: AuctionRecord,
     history: &dyn BidHistory,
-    auction: &AuctionId,
     bid: &PlaceBid,
 ) -> Result<Option<BidReceipt>, ApiError> {
-    let record = catalog.get(auction).await?;
     if record.status == Status::Scheduled {
         return Err(Refusal::NotLive.into());
     }

@@ -6,6 +6,7 @@ use axum::extract::FromRef;
 use gavel_core::ids::RegionCode;
 
 use super::identity::{Verifier, agreed_s, own_s};
+use super::unopened::Unopened;
 use crate::catalog::Catalog;
 use crate::chat::Chat;
 use crate::config::Config;
@@ -30,6 +31,7 @@ pub struct Deps {
     pub(super) notifications: Notifications,
     pub(super) links: Links,
     pub(super) policy: Arc<Policy>,
+    pub(super) unopened: Unopened,
     pub(super) verifier: Verifier,
     pub(super) metrics: Metrics,
 }
@@ -90,6 +92,7 @@ impl Deps {
             chat: people.chat,
             video,
             policy: Arc::new(policy),
+            unopened: Unopened::new(),
             metrics: Arc::new(metrics),
         }
     }
@@ -117,4 +120,5 @@ part!(video: Video);
 part!(notifications: Notifications);
 part!(links: Links);
 part!(policy: Arc<Policy>);
+part!(unopened: Unopened);
 part!(metrics: Metrics);

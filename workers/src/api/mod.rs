@@ -21,6 +21,7 @@ mod query;
 mod routes;
 #[cfg(test)]
 mod testing;
+mod unopened;
 mod video;
 mod view;
 

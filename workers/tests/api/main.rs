@@ -6,8 +6,9 @@ mod chat;
 mod names;
 mod opening;
 mod people;
-mod settled;
 mod restored;
+mod settled;
+mod sparing;
 mod world;
 
 use std::time::{Duration, Instant};
