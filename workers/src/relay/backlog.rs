@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::RedisResult;
 use tokio_util::sync::CancellationToken;
 
-use super::watch::Filled;
+use super::filled::Filled;
 use crate::ledger::keys::{Keys, Outlet};
 use crate::limits::BACKLOG_TICK;
 use crate::redis::{Redis, Script};

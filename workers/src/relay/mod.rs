@@ -13,6 +13,7 @@
 
 mod backlog;
 mod entry;
+mod filled;
 mod message;
 mod outbox;
 mod queue;

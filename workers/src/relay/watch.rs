@@ -5,7 +5,6 @@
 //! It is also how a relay takes over: what another one has taken on and not finished still waits, so it
 //! is tried again at every look, until the other's lease is over.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -15,38 +14,11 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::backlog;
+use super::filled::Filled;
 use crate::ledger::Wakes;
 use crate::ledger::keys::{Keys, Outlet};
 use crate::limits::{OUTBOX_POLL, RETRY_PAUSE_MAX};
-use crate::redis::{Redis, Shard, Shards};
-
-/// The outboxes in which something waits as far as is known: all, until they have been looked at.
-pub(super) struct Filled(Vec<[AtomicBool; 2]>);
-
-impl Filled {
-    fn new(shards: Shards) -> Self {
-        Self(shards.all().map(|_| [true, true].map(AtomicBool::new)).collect())
-    }
-
-    /// Whether something waits in `shard` for `outlet`, or that is not known.
-    pub(super) fn is(&self, shard: Shard, outlet: Outlet) -> bool {
-        self.of(shard, outlet).is_none_or(|filled| filled.load(Ordering::Relaxed))
-    }
-
-    fn note(&self, shard: Shard, outlet: Outlet, filled: bool) {
-        if let Some(noted) = self.of(shard, outlet) {
-            noted.store(filled, Ordering::Relaxed);
-        }
-    }
-
-    fn of(&self, shard: Shard, outlet: Outlet) -> Option<&AtomicBool> {
-        let [bids, messages] = self.0.get(usize::from(shard))?;
-        Some(match outlet {
-            Outlet::Bids => bids,
-            Outlet::Messages => messages,
-        })
-    }
-}
+use crate::redis::{Redis, Shard};
 
 /// Watches all outboxes until `stop`: wakes the relays of this process, and tells how much waits.
 pub(crate) async fn watch(redis: Redis, wakes: Wakes, stop: CancellationToken) {
