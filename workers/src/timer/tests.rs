@@ -12,7 +12,7 @@ use super::closing::Closer;
 use super::*;
 use crate::ledger::keys::Keys;
 use crate::ledger::{Wakes, listen};
-use crate::limits::{TIMER_NET, TIMER_TICK, WAKE_SILENCE_MAX};
+use crate::limits::{DUE_AUCTIONS_MAX, TIMER_NET, TIMER_TICK, WAKE_SILENCE_MAX};
 use crate::redis::{Redis, connect};
 
 /// How late a close may be here, in milliseconds: more than a tick, as these tests share busy cores, and
@@ -171,6 +171,21 @@ async fn auctions_close_at_their_end_although_every_wake_up_is_lost() {
         lates.push(late_ms);
     }
     panic!("late by {lates:?} ms");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_auction_closes_although_many_before_it_cannot_be_closed() {
+    let mut bench = Bench::start().await;
+    bench.listening().await;
+    let mut command = redis::cmd("ZADD");
+    command.arg(Keys::deadlines(0));
+    for _ in 0..=DUE_AUCTIONS_MAX {
+        // They are nowhere else.
+        command.arg(1).arg(format!("use1_{}", Uuid::now_v7()));
+    }
+    bench.redis.connection.query::<()>(0, &command).await.unwrap();
+    let auction = bench.opened(2_000).await;
+    bench.late_ms(&auction).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 use crate::world::{Ask, NOBODY, SELLER, World, world};
 
@@ -71,4 +72,27 @@ async fn auctions_open_on_time_and_old_rows_are_mended_after_postgresql_was_put_
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     all_are(&catalogue, "closed", Duration::from_secs(20)).await;
+}
+
+#[tokio::test]
+async fn a_result_is_recorded_although_many_before_it_cannot_be() {
+    let world = world().await;
+    for shard in 0..8 {
+        // They are in neither the ledger nor the catalogue.
+        let lost = (0..CLOSED).flat_map(|_| ["0".to_owned(), format!("use1_{}", Uuid::now_v7())]);
+        let lost: Vec<String> = lost.collect();
+        let key = format!("gavel:{{{shard}}}:unrecorded");
+        let mut add = vec!["ZADD", &key];
+        add.extend(lost.iter().map(String::as_str));
+        let added: usize = gavel_local::redis::ask(&world.stack.redis, &add).await.unwrap();
+        assert_eq!(added, CLOSED);
+    }
+    let auction = world.auction(&json!({ "duration_s": 5 })).await;
+    assert_eq!(world.drive(SELLER, &auction, "open").await.0, 200);
+    let catalogue = catalogue(&world).await;
+    let since = Instant::now();
+    while count(&catalogue, "closed").await != 1 {
+        assert!(since.elapsed() < Duration::from_secs(30), "it is not recorded");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
