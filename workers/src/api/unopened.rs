@@ -27,7 +27,7 @@ type Slot = tokio::sync::Mutex<Option<(Instant, Said)>>;
 
 #[derive(Clone)]
 enum Said {
-    Scheduled(Auction),
+    Scheduled(Arc<Auction>),
     /// It is open or over.
     Other,
     Nothing,
@@ -36,7 +36,7 @@ enum Said {
 /// What is known of an auction.
 pub(super) enum Known {
     /// It is as it was scheduled.
-    Scheduled(Auction),
+    Scheduled(Arc<Auction>),
     /// It is not, or was not a moment ago.
     Record(Box<AuctionRecord>),
 }
@@ -45,7 +45,7 @@ impl Known {
     /// The state that the catalogue can vouch for, see [`AuctionRecord::state`].
     pub(super) fn state(self) -> Option<Auction> {
         match self {
-            Self::Scheduled(auction) => Some(auction),
+            Self::Scheduled(auction) => Some(Arc::unwrap_or_clone(auction)),
             Self::Record(record) => record.state(),
         }
     }
@@ -71,7 +71,7 @@ impl Unopened {
         let mut said = slot.lock().await;
         match &*said {
             Some((at, Said::Scheduled(auction))) if at.elapsed() < NOT_OPEN_KEPT => {
-                return Ok(Known::Scheduled(auction.clone()));
+                return Ok(Known::Scheduled(Arc::clone(auction)));
             }
             Some((at, Said::Nothing)) if at.elapsed() < NOT_OPEN_KEPT => {
                 return Err(ApiError::Unavailable("the catalogue did not answer just now"));
@@ -87,7 +87,7 @@ impl Unopened {
         let record = get.await;
         let known = match &record {
             Ok(record) if record.result.is_none() => {
-                record.state().map_or(Said::Other, Said::Scheduled)
+                record.state().map_or(Said::Other, |auction| Said::Scheduled(Arc::new(auction)))
             }
             Err(CatalogError::Unavailable(_)) => Said::Nothing,
             _ => Said::Other,
