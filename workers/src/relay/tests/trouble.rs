@@ -22,8 +22,9 @@ async fn an_auction_whose_messages_are_refused_delays_no_other_one() {
         slowest
     };
     let (lost, slowest) = tokio::join!(lost, bids);
-    assert_eq!(lost, Err(LedgerError::TimedOut));
-    assert!(slowest < Duration::from_millis(400), "waited {slowest:?} for another one's trouble");
+    assert_eq!(lost, Err(LedgerError::Unconfirmed { seq: 1 }));
+    // The pause is 2 s by then: that is what waiting for the other one looks like, on any machine.
+    assert!(slowest < Duration::from_secs(1), "waited {slowest:?} for another one's trouble");
     bench.taker.now().refused.clear();
     bench.drained().await;
     assert_eq!(bench.taker.positions(&refused.id), [1, 2]);
