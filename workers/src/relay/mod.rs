@@ -5,8 +5,11 @@
 //! again: whoever reads the queue must not mind. One relay works on a shard at a time (a lease), which
 //! keeps an auction's messages in order; were two to overlap, the result would still be complete.
 //!
-//! A relay holds its lease only while it works, however long the queue takes. At rest it waits to be woken: by the wake-up that every
-//! commit publishes, and by [`watch`], which looks at all outboxes every
+//! What the queue refuses of one auction waits alone, and an entry that cannot be read is set aside: one
+//! auction's trouble is not its shard's.
+//!
+//! A relay holds its lease only while it works, however long the queue takes. At rest it waits to be
+//! woken: by the wake-up that every commit publishes, and by [`watch`], which looks at all outboxes every
 //! [`OUTBOX_POLL`](crate::limits::OUTBOX_POLL) and wakes whoever has something to do. So a lost wake-up
 //! costs a bid at most that interval, and the entries of a relay that died are taken on as soon as its
 //! lease is over: at rest there is none to wait for.
