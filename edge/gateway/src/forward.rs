@@ -64,8 +64,8 @@ pub async fn forward<P: Ports>(
         log::warn("region unavailable", &fields);
         Refusal::Unavailable("the auction's region did not answer")
     };
-    let headers =
-        headers(config, &checked, ports.now_ms() / 1_000).map_err(|error| unavailable(&error))?;
+    let now_ms = ports.now_ms();
+    let headers = headers(config, &checked, now_ms / 1_000).map_err(|error| unavailable(&error))?;
     // What the tries may take together is what one may take where there is one worker.
     let tries = region.origins.len().clamp(1, WORKERS_TRIED_MAX) as u64;
     let connect_timeout_ms = CONNECT_TIMEOUT_MS.min(config.forward_timeout_ms / 2) / tries;
@@ -77,7 +77,7 @@ pub async fn forward<P: Ports>(
         connect_timeout_ms,
         timeout_ms: config.forward_timeout_ms - connect_timeout_ms * tries,
     };
-    let order = workers.order(&region.origins, checked.affinity, ports.now_ms());
+    let order = workers.order(&region.origins, checked.affinity, now_ms);
     let reply = send(ports, workers, &order, request, checked.path).await;
     let reply = reply.map_err(|error| unavailable(&error))?;
     take(ports, reply, config.forward_timeout_ms).await.map_err(|error| unavailable(&error))

@@ -1,13 +1,17 @@
-//! Requests as the edge signs them, for tests.
+//! Requests as the edge signs them, and auctions as the catalogue has them, for tests.
 
 use axum::body::Body;
 use axum::http::Request;
-use gavel_core::ids::UserId;
+use gavel_core::ids::{AuctionId, UserId};
+use gavel_core::time::Timestamp;
 use gavel_core::wire::{
-    ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, body_digest,
+    ASSERTION_HEADER, ASSERTION_ISSUER, ASSERTION_LIFE_S, Assertion, CreateAuction, Status,
+    body_digest,
 };
 use jwt_simple::prelude::{HS256Key, JWTClaims, MACLike as _, UnixTimeStamp};
 use secrecy::SecretString;
+
+use crate::catalog::AuctionRecord;
 
 /// The current key.
 pub(super) const KEY: &str = "the current key, of 32 bytes or more";
@@ -60,4 +64,27 @@ pub(super) fn request(method: &str, path: &str, body: &str, tokens: &[String]) -
     let request =
         tokens.iter().fold(request, |request, token| request.header(ASSERTION_HEADER, token));
     request.body(Body::from(body.to_owned())).unwrap()
+}
+
+/// The auction that `body` asks for, which nobody has opened yet.
+pub(super) fn scheduled(id: &str, body: &[u8]) -> AuctionRecord {
+    let request = CreateAuction::parse(body).unwrap();
+    AuctionRecord {
+        id: AuctionId::parse(id).unwrap(),
+        seller: UserId::parse("seller").unwrap(),
+        title: request.title,
+        description: None,
+        category: None,
+        condition: None,
+        image_urls: Vec::new(),
+        private: false,
+        terms: request.terms,
+        status: Status::Scheduled,
+        opening: false,
+        revision: 0,
+        created_at: Timestamp::from_ms(1),
+        ends_at: None,
+        result: None,
+        playback_url: None,
+    }
 }

@@ -113,37 +113,19 @@ mod tests {
 
     use futures::future::join_all;
     use gavel_core::auction::Outcome;
-    use gavel_core::ids::UserId;
     use gavel_core::time::Timestamp;
-    use gavel_core::wire::{CreateAuction, Status};
+    use gavel_core::wire::Status;
 
     use super::*;
+    use crate::api::testing::scheduled;
     use crate::catalog::AuctionResult;
 
     /// How many ask at the same time.
     const CROWD: usize = 2_000;
 
     fn record(n: usize) -> AuctionRecord {
-        let body = br#"{"title":"A watch","starting_price":100,"duration_s":60}"#;
-        let request = CreateAuction::parse(body).unwrap();
-        AuctionRecord {
-            id: AuctionId::parse(&format!("use1_01928e2c-7f3e-7abc-8def-{n:012x}")).unwrap(),
-            seller: UserId::parse("seller").unwrap(),
-            title: request.title,
-            description: None,
-            category: None,
-            condition: None,
-            image_urls: Vec::new(),
-            private: false,
-            terms: request.terms,
-            status: Status::Scheduled,
-            opening: false,
-            revision: 0,
-            created_at: Timestamp::from_ms(1),
-            ends_at: None,
-            result: None,
-            playback_url: None,
-        }
+        let id = format!("use1_01928e2c-7f3e-7abc-8def-{n:012x}");
+        scheduled(&id, br#"{"title":"A watch","starting_price":100,"duration_s":60}"#)
     }
 
     /// How often the catalogue is asked when a crowd asks at once, and how many are told of a schedule.

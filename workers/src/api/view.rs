@@ -69,10 +69,9 @@ pub(super) fn auction_view(
 #[cfg(test)]
 mod tests {
     use gavel_core::auction::{Command, Event, OpenCause, apply, decide};
-    use gavel_core::ids::AuctionId;
-    use gavel_core::wire::{CreateAuction, Status};
 
     use super::*;
+    use crate::api::testing::scheduled;
 
     fn user(name: &str) -> UserId {
         UserId::parse(name).unwrap()
@@ -81,25 +80,7 @@ mod tests {
     fn record() -> AuctionRecord {
         let body =
             br#"{"title":"A watch","starting_price":100,"reserve_price":900,"duration_s":60}"#;
-        let request = CreateAuction::parse(body).unwrap();
-        AuctionRecord {
-            id: AuctionId::parse("use1_01928e2c-7f3e-7abc-8def-0123456789ab").unwrap(),
-            seller: user("seller"),
-            title: request.title,
-            description: None,
-            category: None,
-            condition: None,
-            image_urls: Vec::new(),
-            private: false,
-            terms: request.terms,
-            status: Status::Scheduled,
-            opening: false,
-            revision: 0,
-            created_at: Timestamp::from_ms(1),
-            ends_at: None,
-            result: None,
-            playback_url: None,
-        }
+        scheduled("use1_01928e2c-7f3e-7abc-8def-0123456789ab", body)
     }
 
     fn after(state: &Auction, command: &Command, now: Timestamp) -> Auction {
