@@ -3,8 +3,9 @@
 //! Headers are made, not copied: a worker sees what is listed here and nothing else of the client's.
 //! What it acts on is in the assertion, and not beside it once more.
 //! The runtime bounds the time to connect and to the first byte, together as long as is configured, so
-//! no timer of the guest's runs beside each request. It is sent to the auction's worker ([`crate::affinity`]), and
-//! only where there is no connection to the next one, or once more to the only one: then nothing was sent.
+//! no timer of the guest's runs beside each request. It is sent to the auction's worker
+//! ([`crate::affinity`]), and only where there is no connection to the next one, or once more to the only
+//! one: then nothing was sent.
 
 use bytes::Bytes;
 use gavel_core::ids::IdempotencyKey;

@@ -68,10 +68,10 @@ impl AuthState {
 /// needed: who signs in should never be served as a stranger without notice.
 ///
 /// Failures count against the caller's address, and once its quota is used up no further signature from
-/// there is looked at, except those already verified: by this instance, or by one that tells it. Three failures do not count: a genuine
-/// token that has expired, because a stale tab must not lock out everybody behind the same address; one
-/// that is too long to be looked at, because it may be genuine, and what is wrong with it is told; and one
-/// whose key nobody can tell about now.
+/// there is looked at, except those already verified: by this instance, or by one that tells it. Three
+/// failures do not count: a genuine token that has expired, because a stale tab must not lock out everybody
+/// behind the same address; one that is too long to be looked at, because it may be genuine, and what is
+/// wrong with it is told; and one whose key nobody can tell about now.
 pub async fn authenticate(
     ports: &impl Ports,
     config: &Config,

@@ -1,11 +1,11 @@
 //! One access token against one key: every check of RFC 7515, 7519 and 8725 that applies, and
 //! Cognito's own.
 //!
-//! No claim is believed before the signature is verified, here or by who vouches for it, but one that is wrong whoever signed is refused
-//! before, since verifying costs far more than reading. That a token has expired is judged last, and
-//! again on every later use: it is no offence if the token is genuine. The library's lenient defaults (15
-//! minutes of tolerance, `exp` optional, no issuer) are all overridden. Times are compared as whole
-//! seconds; a fraction, which a NumericDate may have, is cut off.
+//! No claim is believed before the signature is verified, here or by who vouches for it, but one that is
+//! wrong whoever signed is refused before, since verifying costs far more than reading. That a token has
+//! expired is judged last, and again on every later use: it is no offence if the token is genuine. The
+//! library's lenient defaults (15 minutes of tolerance, `exp` optional, no issuer) are all overridden.
+//! Times are compared as whole seconds; a fraction, which a NumericDate may have, is cut off.
 
 use std::collections::HashSet;
 use std::rc::Rc;
